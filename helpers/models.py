@@ -1,0 +1,121 @@
+"""From a role ("encoder", "causal") to a folder with a checkpoint that `from_pretrained` takes."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from helpers import sources
+from helpers.runtime import size_in_force, source_in_force
+
+
+def checkpoint(role: str) -> str:
+    """A folder for `from_pretrained`, for the source that `helpers.setup()` chose.
+
+    role: "encoder" (a BERT-like model), "causal" and "instruct" (they continue texts; the second follows
+    instructions), "sentencepiece" (a tokenizer of translation models). With the Hub also the roles of its catalogue.
+
+    Raises ValueError with the known roles, SourceError where it cannot be fetched.
+    """
+    if source_in_force() == "hub":
+        return _from_hub(role)
+    if role not in PACKAGES:
+        known = ", ".join(PACKAGES)
+        raise ValueError(f"The packages carry no model for the role {role!r}. They have: {known}. More with the Hub.")
+    return str(PACKAGES[role]())
+
+
+def from_hub(role: str, load: Callable[[str], Callable], instead: Callable) -> Callable:
+    """A model that only the Hub has, or the nearest alternative that needs no Hub; it says which.
+
+    role: a role of the Hub's catalogue. load: takes the checkpoint's folder and gives the model, such as
+    `lambda folder: pipeline("text-classification", folder)`. instead: a function with the same use.
+    """
+    repository = _repository(role)
+    if source_in_force() == "hub":
+        print(f"From the Hub: {repository}.")
+        return load(checkpoint(role))
+    print(f"With the Hub this cell runs {repository}. Here, without it, runs: {instead.__doc__.splitlines()[0]}")
+    return instead
+
+
+def prepare_all() -> None:
+    """Make every checkpoint of the packages ready, so that no notebook waits for a conversion."""
+    for prepare in PACKAGES.values():
+        prepare()
+
+
+def _repository(role: str) -> str:
+    known = sources.CATALOGUE["hub"]
+    if role not in known:
+        raise ValueError(f"The Hub's catalogue has no role {role!r}. It has: {', '.join(known)}.")
+    return known[role].get(size_in_force(), known[role]["full"])
+
+
+def _from_hub(role: str) -> str:
+    from huggingface_hub import snapshot_download
+
+    tokenizer_only = sources.CATALOGUE["hub"].get(role, {}).get("tokenizer_only", False)
+    patterns = ["*.json", "*.txt", "*.spm", "*.model"] + ([] if tokenizer_only else ["*.safetensors"])
+    return snapshot_download(_repository(role), allow_patterns=patterns)
+
+
+def _encoder() -> Path:
+    return sources.files("minilm")[0].parent
+
+
+def _causal() -> Path:
+    """SmolLM2, read once from its 4-bit GGUF file and saved as safetensors: loading then takes a second, not twenty."""
+    [packed] = sources.files("smollm2")
+    return _prepared("smollm2-135m-instruct", lambda folder: _unpack_gguf(packed, folder))
+
+
+def _unpack_gguf(packed: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    AutoTokenizer.from_pretrained(packed.parent, gguf_file=packed.name).save_pretrained(folder)
+    loaded = AutoModelForCausalLM.from_pretrained(packed.parent, gguf_file=packed.name, dtype=torch.float32)
+    # transformers refuses to save a model that it read from 4 bits; its weights are 32 bits by now.
+    del loaded.config.quantization_config
+    plain = AutoModelForCausalLM.from_config(loaded.config, dtype=torch.float32)
+    plain.load_state_dict(loaded.state_dict())
+    plain.save_pretrained(folder)
+
+
+def _sentencepiece() -> Path:
+    tokenizer = next(path for path in sources.files("student_enpt") if path.name == "tokenizer.json")
+    return _prepared("student-enpt-tokenizer", lambda folder: _wrap_tokenizer(tokenizer, folder))
+
+
+def _wrap_tokenizer(tokenizer: Path, folder: Path) -> None:
+    shutil.copy(tokenizer, folder)
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>", "eos_token": "</s>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
+def _prepared(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache that `make` fills once, under a temporary name first; a second process waits."""
+    from filelock import FileLock
+
+    place = sources.cache_folder() / "models" / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.with_suffix(".lock")):
+        if not place.exists():
+            temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f"{name}-"))
+            try:
+                make(temporary)
+                os.replace(temporary, place)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+    return place
+
+
+PACKAGES: dict[str, Callable[[], Path]] = {
+    "encoder": _encoder,
+    "causal": _causal,
+    "instruct": _causal,
+    "sentencepiece": _sentencepiece,
+}

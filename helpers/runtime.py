@@ -1,0 +1,152 @@
+"""The first call of every notebook: `helpers.setup()` picks device, source and size, seeds everything, and says so."""
+
+import os
+import platform
+import random
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from importlib import metadata
+
+SOURCES = ("hub", "packages")
+SIZES = ("tiny", "small", "full")
+SHOWN_VERSIONS = ("torch", "transformers", "datasets", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What `setup()` found: the device ("cuda", "mps" or "cpu"), the source of the models, the size, the seed."""
+
+    device: str
+    source: str
+    size: str
+    seed: int
+
+    def pick(self, *, small, full, tiny=None):
+        """The value for the size in force; `tiny` (for tests) is `small` where it is not given."""
+        values = {"tiny": small if tiny is None else tiny, "small": small, "full": full}
+        return values[self.size]
+
+
+def setup(source: str = "auto", size: str = "auto", seed: int = 0) -> Workshop:
+    """Get ready: call it first, before transformers is imported.
+
+    source: "hub", "packages", or "auto" (WORKSHOP_SOURCE; else the Hub if it answers within 3 seconds).
+    size: "small", "full", "tiny" (tests), or "auto" (WORKSHOP_SIZE; else full with a GPU and small without).
+    seed: of Python, NumPy and torch.
+
+    Prints a short table of what it found; a line that is not right says what to do. Calling it again is
+    harmless. Returns the Workshop. Raises ValueError for a source or size that does not exist.
+    """
+    source = _choice("source", source, "WORKSHOP_SOURCE", SOURCES)
+    size = _choice("size", size, "WORKSHOP_SIZE", SIZES)
+    source, why = (source, "as chosen") if source else _ask_hub()
+    late = _set_environment(source)
+
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    size = size or ("small" if device == "cpu" else "full")
+    os.environ["WORKSHOP_SIZE"] = size
+    _seed(seed)
+    workshop = Workshop(device, source, size, seed)
+    _print_table(workshop, why, late)
+    return workshop
+
+
+def source_in_force() -> str:
+    """The source that setup() chose; "packages" where it was not called."""
+    return os.environ.get("WORKSHOP_SOURCE", "packages")
+
+
+def size_in_force() -> str:
+    """The size that setup() chose; "small" where it was not called."""
+    return os.environ.get("WORKSHOP_SIZE", "small")
+
+
+def _choice(what: str, given: str, variable: str, known: tuple[str, ...]) -> str | None:
+    """An argument, else the environment's, else None for auto."""
+    value = given if given != "auto" else os.environ.get(variable, "auto")
+    if value != "auto" and value not in known:
+        origin = "argument" if given != "auto" else variable
+        raise ValueError(f"{what} is {value!r} ({origin}). It can be: auto, {', '.join(known)}.")
+    return None if value == "auto" else value
+
+
+def _ask_hub() -> tuple[str, str]:
+    """Ask the Hub once, for at most three seconds; the environment remembers the answer."""
+    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co") + "/api/models/google-bert/bert-base-uncased"
+    try:
+        with urllib.request.urlopen(address, timeout=3):
+            return "hub", "the Hub answered"
+    except (urllib.error.URLError, OSError):
+        return "packages", "the Hub did not answer in 3 s"
+
+
+def _set_environment(source: str) -> bool:
+    """Set what Hugging Face's libraries read at import; True where they are imported already with other values."""
+    os.environ["WORKSHOP_SOURCE"] = source
+    offline = source == "packages"
+    os.environ["HF_HUB_OFFLINE"] = "1" if offline else "0"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    hub = sys.modules.get("huggingface_hub.constants")
+    return hub is not None and hub.HF_HUB_OFFLINE != offline
+
+
+def _seed(seed: int) -> None:
+    import numpy
+    import torch
+
+    random.seed(seed)
+    numpy.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _print_table(workshop: Workshop, why: str, late: bool) -> None:
+    import psutil
+
+    from helpers import sources
+
+    memory = psutil.virtual_memory().available / 1e9
+    folder = sources.cache_folder()
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    disk = shutil.disk_usage(existing).free / 1e9
+    lines = [
+        ("Python", platform.python_version(), "" if sys.version_info >= (3, 11) else "needs 3.11 or newer"),
+        ("device", _device_name(workshop.device), _device_advice(workshop.device)),
+        ("models from", f"{workshop.source} ({why})", _source_advice(workshop.source, late)),
+        ("size", workshop.size, "" if workshop.size != "tiny" else "for tests: the numbers mean nothing"),
+        ("seed", str(workshop.seed), ""),
+        ("memory", f"{memory:.0f} GB free", "" if memory > 3 else "close other programs: 3 GB are needed"),
+        ("disk", f"{disk:.0f} GB free", "" if disk > 2 else f"make room for {folder}: 2 GB are needed"),
+    ]
+    lines += [("version", f"{name} {metadata.version(name)}", "") for name in SHOWN_VERSIONS]
+    for name, value, advice in lines:
+        print(f"{name:12} {value:44} {'-> ' + advice if advice else 'ok'}")
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    names = {"cpu": f"CPU, {os.cpu_count()} cores", "mps": "Apple GPU (mps)"}
+    return names.get(device) or f"GPU (cuda), {torch.cuda.get_device_name()}"
+
+
+def _device_advice(device: str) -> str:
+    if device == "cpu" and "google.colab" in sys.modules:
+        return "fine; faster with a GPU: Runtime > Change runtime type > T4 GPU, then run this cell again"
+    return ""
+
+
+def _source_advice(source: str, late: bool) -> str:
+    from helpers import sources
+
+    if late:
+        return "too late to matter: transformers was imported before. Restart the kernel and run this cell first"
+    missing = [name for name in sources.CATALOGUE["packages"] if not sources.is_cached(name)]
+    if source == "packages" and missing:
+        return f"{len(missing)} sources are not fetched yet; each comes at first use"
+    return ""
