@@ -52,7 +52,10 @@ def load(name: str, seed: int = 0) -> DatasetDict:
 
 
 def table(name: str) -> pd.DataFrame:
-    """A small table that the project wrote itself: "fruit", "published_results" or "model_sizes" (see data/README.md)."""
+    """A small table that the project wrote itself, such as "fruit" or "model_sizes" (see data/README.md).
+
+    Raises ValueError with the known names.
+    """
     path = PROJECT_DATA / f"{name}.csv"
     if not path.exists():
         known = ", ".join(sorted(found.stem for found in PROJECT_DATA.glob("*.csv")))

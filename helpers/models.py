@@ -1,7 +1,6 @@
 """From a role ("encoder", "causal") to a folder with a checkpoint that `from_pretrained` takes."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -27,27 +26,14 @@ def checkpoint(role: str) -> str:
     return str(PACKAGES[role]())
 
 
-def from_hub(role: str, load: Callable[[str], Callable], instead: Callable) -> Callable:
-    """A model that only the Hub has, or the nearest alternative that needs no Hub; it says which.
-
-    role: a role of the Hub's catalogue. load: takes the checkpoint's folder and gives the model, such as
-    `lambda folder: pipeline("text-classification", folder)`. instead: a function with the same use.
-    """
-    repository = _repository(role)
-    if source_in_force() == "hub":
-        print(f"From the Hub: {repository}.")
-        return load(checkpoint(role))
-    print(f"With the Hub this cell runs {repository}. Here, without it, runs: {instead.__doc__.splitlines()[0]}")
-    return instead
-
-
 def prepare_all() -> None:
     """Make every checkpoint of the packages ready, so that no notebook waits for a conversion."""
     for prepare in PACKAGES.values():
         prepare()
 
 
-def _repository(role: str) -> str:
+def repository(role: str) -> str:
+    """The name on the Hub of a role's checkpoint, at the size in force. Raises ValueError with the known roles."""
     known = sources.CATALOGUE["hub"]
     if role not in known:
         raise ValueError(f"The Hub's catalogue has no role {role!r}. It has: {', '.join(known)}.")
@@ -59,7 +45,7 @@ def _from_hub(role: str) -> str:
 
     tokenizer_only = sources.CATALOGUE["hub"].get(role, {}).get("tokenizer_only", False)
     patterns = ["*.json", "*.txt", "*.spm", "*.model"] + ([] if tokenizer_only else ["*.safetensors"])
-    return snapshot_download(_repository(role), allow_patterns=patterns)
+    return snapshot_download(repository(role), allow_patterns=patterns)
 
 
 def _encoder() -> Path:
@@ -107,7 +93,7 @@ def _prepared(name: str, make: Callable[[Path], None]) -> Path:
             temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f"{name}-"))
             try:
                 make(temporary)
-                os.replace(temporary, place)
+                temporary.replace(place)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
     return place

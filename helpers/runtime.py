@@ -7,6 +7,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
+import warnings
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -51,6 +52,7 @@ def setup(source: str = "auto", size: str = "auto", seed: int = 0) -> Workshop:
     size = size or ("small" if device == "cpu" else "full")
     os.environ["WORKSHOP_SIZE"] = size
     _seed(seed)
+    warnings.filterwarnings("ignore", message="IProgress not found|.*pin_memory")  # true, and of no use to a learner
     workshop = Workshop(device, source, size, seed)
     _print_table(workshop, why, late)
     return workshop
@@ -92,8 +94,12 @@ def _set_environment(source: str) -> bool:
     os.environ["HF_HUB_OFFLINE"] = "1" if offline else "0"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"  # the data are small: their bars only flicker
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice on loading is explained on Day 2
+    if offline:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # from a local folder they only flicker
     hub = sys.modules.get("huggingface_hub.constants")
-    return hub is not None and hub.HF_HUB_OFFLINE != offline
+    return hub is not None and offline != hub.HF_HUB_OFFLINE
 
 
 def _seed(seed: int) -> None:

@@ -1,7 +1,7 @@
 """Fetching, checking and caching what the catalogue names.
 
-    python -m helpers.sources           what there is, and what of it is cached
-    python -m helpers.sources fetch     everything, for a room without network later
+python -m helpers.sources           what there is, and what of it is cached
+python -m helpers.sources fetch     everything, for a room without network later
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 from helpers.wheels import SourceError, fetch_members, matches
 
 CATALOGUE = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
+
 
 def cache_folder() -> Path:
     """The folder that everything fetched lies in: WORKSHOP_CACHE, else ~/.cache/llm-workshop."""
@@ -92,7 +93,8 @@ def table() -> str:
         size = sum(file["bytes"] for file in found["files"]) / 1e6
         state = "yes" if is_cached(name) else "no"
         lines.append(
-            f"{name:22}{found['role']:20}{size:6.1f}  {state:8}{found['licence']:34}{found['origin']} [{found['wheel']}]"
+            f"{name:22}{found['role']:20}{size:6.1f}  {state:8}{found['licence']:34}"
+            f"{found['origin']} [{found['wheel']}]"
         )
     download = sum(wheel["bytes"] for wheel in CATALOGUE["wheels"].values()) / 1e6
     lines += ["", f"Download in all: {download:.0f} MB from the Python package index, into {cache_folder()}", ""]

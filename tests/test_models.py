@@ -1,0 +1,78 @@
+"""Checkpoints: what `from_pretrained` gets, and what is said where there is none."""
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+
+from helpers import models
+
+
+def test_the_encoder_is_a_pretrained_bert_with_its_tokenizer():
+    folder = models.checkpoint("encoder")
+    encoder, tokenizer = AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    assert encoder.config.model_type == "bert"
+    assert len(tokenizer) == encoder.config.vocab_size == 30522
+    same, other = (
+        torch.nn.functional.cosine_similarity(
+            *(encoder(**tokenizer(text, return_tensors="pt")).last_hidden_state.mean(dim=1) for text in pair)
+        ).item()
+        for pair in [("The senate voted.", "Senators cast their votes."), ("The senate voted.", "I baked a cake.")]
+    )
+    assert same > other + 0.3
+
+
+def test_the_causal_model_knows_the_capital_of_france():
+    folder = models.checkpoint("causal")
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    with torch.no_grad():
+        logits = model(**tokenizer("The capital of France is", return_tensors="pt")).logits[0, -1]
+    assert tokenizer.decode(logits.argmax()) == " Paris"
+
+
+def test_the_saved_causal_model_equals_the_packed_file_it_came_from():
+    from helpers import sources
+
+    [packed] = sources.files("smollm2")
+    unpacked = AutoModelForCausalLM.from_pretrained(packed.parent, gguf_file=packed.name, dtype=torch.float32)
+    saved = AutoModelForCausalLM.from_pretrained(models.checkpoint("causal")).state_dict()
+    for name, weight in unpacked.state_dict().items():
+        assert torch.equal(weight, saved[name]), name
+
+
+def test_the_sentencepiece_tokenizer_reads_back_what_it_cut():
+    tokenizer = AutoTokenizer.from_pretrained(models.checkpoint("sentencepiece"))
+    ids = tokenizer("The law was passed.")["input_ids"]
+    assert tokenizer.decode(ids, skip_special_tokens=True).strip() == "The law was passed."
+
+
+def test_an_unknown_role_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="encoder, causal"):
+        models.checkpoint("oracle")
+
+
+def test_a_failed_preparation_leaves_nothing_half_written(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKSHOP_CACHE", str(tmp_path))
+
+    def fail(folder):
+        (folder / "config.json").write_text(json.dumps({}))
+        raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError):
+        models._prepared("broken", fail)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["broken.lock"]
+
+
+def test_on_the_hub_a_role_becomes_a_snapshot_of_its_repository(monkeypatch):
+    import huggingface_hub
+
+    asked = []
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: asked.append(name) or "folder")
+    monkeypatch.setenv("WORKSHOP_SOURCE", "hub")
+    for size in ("small", "full"):
+        monkeypatch.setenv("WORKSHOP_SIZE", size)
+        assert models.checkpoint("encoder") == "folder"
+    assert asked == ["sentence-transformers/all-MiniLM-L6-v2", "google-bert/bert-base-uncased"]
+    with pytest.raises(ValueError, match="encoder"):
+        models.checkpoint("oracle")

@@ -1,0 +1,122 @@
+"""What a notebook must be, without running it: its form, its links, its figures, its saved outputs."""
+
+import json
+import re
+
+import nbformat
+import pytest
+from conftest import NOTEBOOKS, ROOT
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells_of(path, kind):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def outputs_of(path):
+    return [(cell["id"], output) for cell in cells_of(path, "code") for output in cell.outputs]
+
+
+def headings(path):
+    """(level, title) of every Markdown heading."""
+    found = []
+    for cell in cells_of(path, "markdown"):
+        text = re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL)
+        found += [(len(marks), title) for marks, title in re.findall(r"^(#+) (.+)$", text, flags=re.MULTILINE)]
+    return found
+
+
+def test_it_is_a_valid_notebook_for_the_kernel_python3(path):
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "widgets" not in notebook.metadata
+
+
+def test_the_first_code_cell_is_the_set_up(path):
+    first = cells_of(path, "code")[0]
+    assert "helpers.setup()" in first.source
+    assert "import transformers" not in first.source
+
+
+def test_every_cell_was_run_in_order_without_an_error(path):
+    code = cells_of(path, "code")
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert not [cell_id for cell_id, output in outputs_of(path) if output.output_type == "error"]
+
+
+def test_no_output_goes_to_stderr(path):
+    assert not [cell_id for cell_id, output in outputs_of(path) if output.get("name") == "stderr"]
+
+
+def test_no_output_holds_a_path_of_a_machine(path):
+    for cell_id, output in outputs_of(path):
+        text = json.dumps({key: value for key, value in output.items() if key != "metadata"})
+        assert not re.search(r"(?<![\w.:/<])/(root|home|tmp|work|Users|content)/", text), cell_id
+
+
+def test_every_figure_has_an_alternative_text(path):
+    figures = [(cell_id, o) for cell_id, o in outputs_of(path) if "image/png" in o.get("data", {})]
+    assert figures
+    for cell_id, output in figures:
+        assert len(output.metadata.get("image/png", {}).get("alt", "")) > 30, cell_id
+
+
+def test_every_interactive_view_has_a_title_and_stands_beside_a_figure(path):
+    outputs = outputs_of(path)
+    frames = [(cell_id, o) for cell_id, o in outputs if "<iframe" in str(o.get("data", {}).get("text/html", ""))]
+    for cell_id, output in frames:
+        assert 'title="' in output.data["text/html"], cell_id
+        assert not re.search(r"src=(\"|&quot;)https?:", output.data["text/html"]), cell_id
+    figures = [o for _, o in outputs if "image/png" in o.get("data", {})]
+    assert len(figures) >= len(frames)
+
+
+def test_headings_are_in_order(path):
+    levels = [level for level, _ in headings(path)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in zip(levels, levels[1:], strict=False))
+
+
+def test_every_section_opens_with_its_question_and_closes_with_key_points(path):
+    text = "\n".join(cell.source for cell in cells_of(path, "markdown"))
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    for section in sections:
+        title = section.splitlines()[0]
+        if title in ("Set-up", "What you take from Day 1"):
+            continue
+        assert re.search(r"\*In this section:\* .+\(\d+ minutes\)", section), title
+        assert "**Key points**" in section, title
+
+
+def test_links_inside_lead_to_sections_and_files_that_exist(path):
+    anchors = {title.strip().replace(" ", "-") for _, title in headings(path)}
+    for cell in cells_of(path, "markdown"):
+        for target in re.findall(r"\]\(([^)]+)\)", cell.source):
+            if target.startswith("#"):
+                assert target[1:] in anchors, target
+            elif not target.startswith("https://"):
+                assert (path.parent / target.split("#")[0]).exists(), target
+
+
+def test_cells_are_short(path):
+    long = {cell["id"]: n for cell in cells_of(path, "code") if (n := len(cell.source.splitlines())) > 16}
+    assert not long, long
+
+
+def test_it_is_small_enough_to_be_shown(path):
+    assert path.stat().st_size < 5_000_000
+
+
+def test_ids_are_words_and_its_commands_are_quoted(path):
+    for cell in cells_of(path, "code"):
+        assert re.fullmatch(r"[a-z0-9-]+", cell["id"])
+        assert not re.search(r"pip install[^\n]*[^\"'](>=|<)", cell.source), cell["id"]
+
+
+def test_files_named_in_the_text_exist(path):
+    for cell in cells_of(path, "markdown"):
+        for name in re.findall(r"`(data/[\w.]+)`", cell.source):
+            assert (ROOT / name).exists(), name

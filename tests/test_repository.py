@@ -1,0 +1,124 @@
+"""The repository holds together: requirements, environment, address, style of what is written by hand."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import NOTEBOOKS, ROOT
+
+sys.path.insert(0, str(ROOT / "tools"))
+import publish
+
+
+def lines(name: str) -> list[str]:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).exists()]
+
+
+def test_requirements_and_environment_agree():
+    environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    by_pip = re.findall(r"^      - (.+)$", environment, flags=re.MULTILINE)
+    assert sorted(by_pip) == sorted(lines("requirements.txt"))
+    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert f"python{python}" in environment
+
+
+def test_every_requirement_has_an_exact_tested_version_within_its_range():
+    from packaging.requirements import Requirement
+
+    exact = {
+        name.lower().replace("_", "-"): version
+        for name, version in (line.split("==") for line in lines("tests/constraints.txt"))
+    }
+    for line in lines("requirements.txt") + lines("tests/requirements.txt"):
+        wanted = Requirement(line)
+        assert exact[wanted.name.lower().replace("_", "-")] in wanted.specifier, line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch==2.11.0", "transformers==5.15.0", "datasets==4.0.0", "huggingface_hub==1.27.0", "accelerate==1.14.0",
+        "numpy==2.1.3", "pandas==2.2.3", "scikit-learn==1.6.1", "matplotlib==3.10.0",
+    ],
+)  # fmt: skip
+def test_what_colab_has_satisfies_the_requirements(line):
+    """Versions of a Colab runtime of August 2026: nothing of these may be installed anew there."""
+    from packaging.requirements import Requirement
+
+    name, version = line.split("==")
+    [wanted] = [r for r in map(Requirement, lines("requirements.txt")) if r.name == name]
+    assert version in wanted.specifier
+
+
+def test_test_tools_are_not_asked_of_learners():
+    assert not {line.split(">")[0] for line in lines("requirements.txt")} & {"pytest", "nbval", "ruff", "nbclient"}
+
+
+def test_one_place_holds_the_address():
+    repository = publish.address()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in NOTEBOOKS:
+        assert publish.badge(repository, "main", path.name) in readme
+        first = next(c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code")
+        assert f'--branch main "{publish.SERVER}{repository}"' in first.source
+
+
+def test_publish_writes_the_address_everywhere(tmp_path, monkeypatch):
+    for name in ["pyproject.toml", "README.md"]:
+        (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "notebooks").mkdir()
+    copy = tmp_path / "notebooks" / NOTEBOOKS[0].name
+    copy.write_bytes(NOTEBOOKS[0].read_bytes())
+    monkeypatch.setattr(publish, "ROOT", tmp_path)
+    old = publish.address()
+    publish.write("some-group/some-name", "v1")
+    assert publish.address() == "some-group/some-name"
+    assert publish.badge("some-group/some-name", "v1", copy.name) in (tmp_path / "README.md").read_text(
+        encoding="utf-8"
+    )
+    assert '--branch v1 "https://github.com/some-group/some-name"' in copy.read_text(encoding="utf-8").replace(
+        '\\"', '"'
+    )
+    for path in tmp_path.rglob("*.*"):
+        assert old not in path.read_text(encoding="utf-8")
+
+
+def test_no_hand_written_file_names_a_machine_or_has_an_unquoted_bound():
+    for path in tracked():
+        if path.suffix in {".py", ".md", ".txt", ".toml", ".yml", ""} and path.name != "test_repository.py":
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"(?<![\w.:/<\"(|])/(root|work|tmp)/", text), path
+            assert not re.search(
+                r"pip install [^\n`#]*[\w\]](>=|<=|>|<)\d", re.sub(r"[\"'][^\"'\n]*[\"']", "", text)
+            ), path
+
+
+def test_modules_read_in_one_sitting():
+    for path in (ROOT / "helpers").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 220, path.name
+
+
+def test_every_target_of_make_has_a_line_of_help():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.search(r"\.PHONY: (.+)", makefile)[1].split()
+    assert all(re.search(rf"^{name}:.*## \w+", makefile, flags=re.MULTILINE) for name in named)
+
+
+def test_every_data_file_and_every_source_has_a_card():
+    from helpers import sources
+
+    cards = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    names = [path.name for path in (ROOT / "data").iterdir() if path.suffix != ".md"] + list(
+        sources.CATALOGUE["packages"]
+    )
+    assert not [name for name in names if name not in cards]

@@ -1,0 +1,90 @@
+"""setup(): what it picks, sets, prints and refuses, each in a fresh process."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+
+def run(program: str, **variables: str) -> subprocess.CompletedProcess:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WORKSHOP_S", "HF_"))}
+    environment = {**inherited, **variables}
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=ROOT)
+
+
+def test_it_prints_a_line_for_each_thing_it_found():
+    said = run("import helpers; helpers.setup(source='packages')").stdout
+    for name in ("Python", "device", "models from", "size", "seed", "memory", "disk", "torch", "transformers"):
+        assert name in said
+    assert "packages" in said and "ok" in said
+
+
+def test_auto_takes_the_packages_where_the_hub_does_not_answer():
+    said = run("import helpers; print(helpers.setup().source)", HF_ENDPOINT="http://127.0.0.1:9").stdout
+    assert said.splitlines()[-1] == "packages"
+    assert "did not answer" in said
+
+
+def test_auto_takes_the_hub_where_it_answers(tmp_path):
+    program = (
+        "import threading, http.server, os\n"
+        "class Hub(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self): self.send_response(200); self.end_headers(); self.wfile.write(b'{}')\n"
+        "    def log_message(self, *words): pass\n"
+        "server = http.server.HTTPServer(('127.0.0.1', 0), Hub)\n"
+        "threading.Thread(target=server.serve_forever, daemon=True).start()\n"
+        "os.environ['HF_ENDPOINT'] = f'http://127.0.0.1:{server.server_port}'\n"
+        "os.environ['no_proxy'] = '127.0.0.1'\n"
+        "import helpers; print(helpers.setup().source)\n"
+    )
+    assert run(program).stdout.splitlines()[-1] == "hub"
+
+
+@pytest.mark.parametrize("variable", ["WORKSHOP_SOURCE", "WORKSHOP_SIZE"])
+def test_a_wrong_variable_is_named_with_what_it_can_be(variable):
+    result = run("import helpers; helpers.setup()", **{variable: "huge"})
+    assert f"'huge' ({variable})" in result.stderr
+    assert "auto" in result.stderr
+
+
+def test_an_argument_goes_before_the_environment_and_pick_follows_the_size():
+    program = (
+        "import helpers; w = helpers.setup(source='packages', size='full'); print(w.size, w.pick(small=1, full=2))\n"
+        "w = helpers.setup(size='tiny'); print(w.size, w.pick(small=1, full=2), w.pick(tiny=0, small=1, full=2))"
+    )
+    lines = run(program, WORKSHOP_SIZE="small").stdout.splitlines()
+    assert "full 2" in lines and lines[-1] == "tiny 1 0"
+
+
+def test_it_seeds_and_calling_it_twice_does_no_harm():
+    program = (
+        "import helpers, torch, numpy, random\n"
+        "def draw(): return float(torch.rand(1)), numpy.random.rand(), random.random()\n"
+        "helpers.setup(source='packages', seed=3); first = draw()\n"
+        "helpers.setup(source='packages', seed=3); assert draw() == first\n"
+        "print('same')"
+    )
+    assert run(program).stdout.splitlines()[-1] == "same"
+
+
+def test_it_says_so_when_it_comes_too_late_to_matter():
+    late = run("import transformers, huggingface_hub, helpers; helpers.setup(source='packages')").stdout
+    assert "too late" in late and "Restart" in late
+    early = run("import helpers; helpers.setup(source='packages'); import transformers; helpers.setup()").stdout
+    assert "too late" not in early
+
+
+def test_on_colab_it_names_the_menu_path_to_a_gpu():
+    program = (
+        "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
+        "import helpers; helpers.setup(source='packages')"
+    )
+    said = run(program, CUDA_VISIBLE_DEVICES="").stdout
+    assert "Runtime > Change runtime type" in said
+
+
+def test_helpers_can_be_imported_without_torch_or_transformers():
+    said = run("import sys, helpers; print([name for name in ('torch', 'transformers') if name in sys.modules])").stdout
+    assert said.strip() == "[]"

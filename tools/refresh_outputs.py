@@ -1,0 +1,54 @@
+"""Run notebooks and write their outputs back into them: `make outputs`.
+
+Always on the packages source, size small and the CPU, so that what is committed is what the tests compare with.
+Timings and widget states are left out: they differ from run to run and say nothing.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXED = {"WORKSHOP_SOURCE": "packages", "WORKSHOP_SIZE": "small", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def execute(path: Path, environment: dict[str, str]) -> nbformat.NotebookNode:
+    """Run a notebook from top to bottom in a fresh kernel, in its own folder; the notebook with its outputs.
+
+    Raises nbclient's CellExecutionError at the first cell that fails.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
+    client.timeout = 1800
+    # A cell that prints in pieces gives one stream output, on every machine the same.
+    client.coalesce_streams = True
+    client.execute(env={**os.environ, **environment})
+    return strip(notebook)
+
+
+def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Take out what differs from run to run: times of execution and the state of widgets."""
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    return notebook
+
+
+def main(names: list[str]) -> None:
+    paths = [Path(name) for name in names] or sorted((ROOT / "notebooks").glob("*.ipynb"))
+    for path in paths:
+        start = time.perf_counter()
+        notebook = execute(path.resolve(), FIXED)
+        temporary = path.with_suffix(".tmp")
+        nbformat.write(notebook, temporary)
+        temporary.replace(path)
+        print(f"{path.name}: {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,59 @@
+"""Run every notebook in day order on the packages source and write readable HTML of each to html/: `make run`.
+
+The notebooks themselves stay as they are. The pages need no network: formulas become MathML, and no script of
+another site is asked for.
+"""
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from latex2mathml.converter import convert
+from nbconvert import HTMLExporter
+from refresh_outputs import ROOT, execute
+
+PAGES = ROOT / "html"
+
+
+def mathml(markdown: str) -> str:
+    """Markdown with its $formulas$ as MathML, which browsers draw without a script; code is left alone."""
+    pieces = re.split(r"(`[^`]*`)", markdown)
+    for index in range(0, len(pieces), 2):
+        pieces[index] = re.sub(r"\$\$(.+?)\$\$", lambda m: convert(m[1], "block"), pieces[index], flags=re.DOTALL)
+        pieces[index] = re.sub(r"\$([^$\n]+?)\$", lambda m: convert(m[1]), pieces[index])
+    return "".join(pieces)
+
+
+def page(notebook: nbformat.NotebookNode) -> str:
+    """The notebook as one HTML page that opens from disk without a network."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = mathml(cell.source)
+    exporter = HTMLExporter(template_name="lab")
+    exporter.require_js_url = exporter.jquery_url = ""
+    body, _ = exporter.from_notebook_node(notebook)
+    # What is left asks other sites for MathJax, Mermaid and empty addresses: nothing here needs them.
+    body = re.sub(r"<script[^>]*src=\"(https?:[^\"]*)?\"[^>]*>\s*</script>", "", body)
+    return re.sub(r"<script type=\"(module|text/x-mathjax-config)\">.*?</script>", "", body, flags=re.DOTALL)
+
+
+def main(names: list[str]) -> int:
+    PAGES.mkdir(exist_ok=True)
+    paths = [Path(name).resolve() for name in names] or sorted((ROOT / "notebooks").glob("day*.ipynb"))
+    for path in paths:
+        start = time.perf_counter()
+        notebook = execute(path, {"WORKSHOP_SOURCE": os.environ.get("WORKSHOP_SOURCE", "packages")})
+        seconds = time.perf_counter() - start
+        target = PAGES / f"{path.stem}.html"
+        temporary = target.with_suffix(".part")
+        temporary.write_text(page(notebook), encoding="utf-8")
+        temporary.replace(target)
+        print(f"{path.stem}: {seconds / 60:.1f} minutes, written to {target.relative_to(ROOT)}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
