@@ -16,25 +16,28 @@ from sklearn.model_selection import train_test_split
 from helpers import sources
 
 PROJECT_DATA = Path(__file__).resolve().parent.parent / "data"
-# Texts that share a run of so many words (a quote, a retweet, a reprint) stay on one side of a split. Speeches and
-# articles share formulas and names of offices too, so that their run is longer.
-SHARED_RUN_SHORT, SHARED_RUN_LONG = 8, 20
+# Texts that share a run of so many words (a quote, a retweet, a reprint) stay on one side of a split.
+SHARED_RUN, SHARED_RUN_LONG = 8, 20
+# These share formulas and names of offices too, so that their run is the longer one.
+LONG_TEXTS = {
+    "political_newsgroups", "convention_speeches", "news_articles",
+    "commons_speeches", "bundestag_speeches", "congreso_speeches", "tweedekamer_speeches",
+}  # fmt: skip
 
 
 def load(name: str, seed: int = 0) -> DatasetDict:
     """A data set by name, cleaned, without duplicates, split 70/15/15 and stratified by label.
 
     Columns: text (str), label (ClassLabel), and date (str, year-month-day) where it is known. No text, and no two
-    texts that share a run of 8 words (tweets, snippets) or 20 words (speeches, articles), stand in two splits.
-    The seed changes the split, never the texts.
+    texts that share a run of 8 words (tweets, snippets) or 20 words (speeches, articles), stand in two splits; a
+    text that came with two labels is left out. The seed changes the split, never the texts.
 
     Raises ValueError with the known names, SourceError where the data cannot be fetched.
     """
     if name not in LOADERS:
         raise ValueError(f"There is no data set {name!r}. There are: {', '.join(LOADERS)}.")
     frame, class_names = LOADERS[name]()
-    frame = frame[frame["text"].str.strip() != ""]
-    frame = frame[~frame["text"].map(normalise).duplicated()].reset_index(drop=True)
+    frame = without_duplicates(frame[frame["text"].str.contains(r"[^\W\d_]", na=False)])
     features = Features(
         {
             column: ClassLabel(names=class_names) if column == "label" else Value("string")
@@ -42,7 +45,7 @@ def load(name: str, seed: int = 0) -> DatasetDict:
             if column in frame
         }
     )
-    parts = split(frame, seed)
+    parts = split(frame, SHARED_RUN_LONG if name in LONG_TEXTS else SHARED_RUN, seed)
     return DatasetDict(
         {
             part: Dataset.from_pandas(rows[list(features)], features=features, preserve_index=False)
@@ -69,6 +72,13 @@ def normalise(text: str) -> str:
     return " ".join(re.findall(r"\w+", without)) or text
 
 
+def without_duplicates(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row for each normalised text; none for a text that stands there with more than one label."""
+    same = frame["text"].map(normalise)
+    labels = frame["label"].groupby(same).transform("nunique")
+    return frame[(labels == 1) & ~same.duplicated()].reset_index(drop=True)
+
+
 def same_source(texts: pd.Series, run: int) -> np.ndarray:
     """A group number for each text; texts that share `run` consecutive words are in one group."""
     from scipy.sparse import coo_array
@@ -87,10 +97,11 @@ def same_source(texts: pd.Series, run: int) -> np.ndarray:
     return connected_components(graph, directed=False)[1]
 
 
-def split(frame: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
-    """Cut a table with text and label into 70 % train, 15 % validation, 15 % test, stratified, groups kept together."""
-    short = frame["text"].str.split().str.len().mean() < 50
-    run = SHARED_RUN_SHORT if short else SHARED_RUN_LONG
+def split(frame: pd.DataFrame, run: int, seed: int) -> dict[str, pd.DataFrame]:
+    """Cut a table with text and label into 70 % train, 15 % validation, 15 % test, stratified.
+
+    Texts that share `run` consecutive words stay together.
+    """
     group = pd.Series(same_source(frame["text"], run), index=frame.index)
     label_of_group = frame["label"].groupby(group).first()
     train, rest = train_test_split(label_of_group, test_size=0.3, stratify=label_of_group, random_state=seed)
@@ -99,12 +110,29 @@ def split(frame: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
     return {name: frame[group.isin(groups.index)] for name, groups in parts.items()}
 
 
+def _plain(texts: pd.Series) -> pd.Series:
+    """Texts of the web without links and HTML's spelling of characters."""
+    return texts.map(html.unescape).str.replace(r"https?://\S+", " ", regex=True)
+
+
+def _mended(text: str) -> str:
+    """A text whose UTF-8 was once read as Windows-1252 ("â€™" for an apostrophe), read rightly; others unchanged."""
+    try:
+        return text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def _tweets() -> pd.DataFrame:
-    """The tweets of both campaigns that they wrote themselves, in English, links and signatures taken out."""
+    """The tweets of both campaigns in their own words, in English, links and signatures taken out.
+
+    Retweets are left out, and so are tweets that open with a quoted @name: somebody else wrote those words.
+    """
     [path] = sources.files("election_tweets")
     frame = pd.read_csv(path, sep="\t", skiprows=[1, 2])
     frame = frame[(frame["Is retweet"].astype(str) == "False") & (frame["Language"] == "en")]
-    text = frame["Content"].map(html.unescape).str.replace(r"https?://\S+", " ", regex=True)
+    frame = frame[~frame["Content"].str.contains(r'^\W*["“]@')]
+    text = _plain(frame["Content"])
     text = text.str.replace(r"\s*[-–—]\s*(H|Hillary)\W*$", "", regex=True)  # the candidate's own signature
     return pd.DataFrame(
         {
@@ -146,7 +174,7 @@ def _rotten_tomatoes():
     [path] = sources.files("rotten_tomatoes")
     frame = pd.read_csv(path)
     frame = frame[frame["category"].isin(["rotten", "fresh"])]
-    return frame.rename(columns={"category": "label"})[["text", "label"]], ["rotten", "fresh"]
+    return pd.DataFrame({"text": _plain(frame["text"]), "label": frame["category"]}), ["rotten", "fresh"]
 
 
 def _convention_speeches():
@@ -163,14 +191,19 @@ def _debates():
 
 
 def _parliament(name: str) -> Callable:
-    """Speeches with the speaker's party; parties with fewer than 50 speeches, and no party, are "other"."""
+    """Speeches with the speaker's party, without what the chair says to run the sitting.
+
+    Parties with fewer than 50 speeches, and no party, are "other".
+    """
 
     def loader():
         [path] = sources.files(name)
         frame = pd.read_csv(path)
+        frame = frame[~frame["chair"]].dropna(subset="text")
         party = frame["party"].fillna("other")
         party = party.where(party.map(party.value_counts()) >= 50, "other")
-        return pd.DataFrame({"text": frame["text"], "label": party, "date": frame["date"]}), sorted(set(party))
+        text = frame["text"].map(_mended)
+        return pd.DataFrame({"text": text, "label": party, "date": frame["date"]}), sorted(set(party))
 
     return loader
 
@@ -189,7 +222,7 @@ def _health_tweets():
     [path] = sources.files("health_tweets")
     frame = pd.read_csv(path).dropna(subset="text")
     account = frame["source_id"].str.rsplit("-", n=1).str[0]
-    return pd.DataFrame({"text": frame["text"], "label": account}), sorted(set(account))
+    return pd.DataFrame({"text": _plain(frame["text"]), "label": account}), sorted(set(account))
 
 
 def _support_tickets():

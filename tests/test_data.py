@@ -45,8 +45,7 @@ def test_no_two_near_duplicates_stand_in_two_splits(loaded):
     name, parts = loaded
     if name in LARGE:
         parts = {part: rows.select(range(min(1500, len(rows)))) for part, rows in parts.items()}
-    words = [len(text.split()) for part in parts.values() for text in part["text"]]
-    run = data.SHARED_RUN_SHORT if np.mean(words) < 50 else data.SHARED_RUN_LONG
+    run = 20 if name in data.LONG_TEXTS else 8
 
     def runs(part):
         found = set()
@@ -66,6 +65,14 @@ def test_every_class_stands_in_every_split_in_like_shares(loaded):
     ]
     assert all((share > 0).all() for share in shares)
     assert np.abs(shares[0] - shares[2]).max() < 0.06, name
+
+
+def test_the_card_gives_the_sizes_that_the_loader_gives(loaded):
+    name, parts = loaded
+    cards = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    sizes = [f"{len(part):,}" for part in parts.values()]
+    written = " / ".join(sizes), "train {}, validation {}, test {}".format(*sizes)
+    assert any(form in cards for form in written), (name, sizes)
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another():
@@ -99,6 +106,16 @@ def test_texts_that_share_a_quote_are_one_group():
     texts = pd.Series([f"He said: {quote}!", "Something else entirely, about the weather.", f"{quote.upper()} (again)"])
     groups = data.same_source(texts, run=8)
     assert groups[0] == groups[2] != groups[1]
+
+
+def test_a_text_with_two_labels_is_left_out():
+    frame = pd.DataFrame({"text": ["Vote!", "vote", "Stay home.", "stay home", "Sleep"], "label": list("aabca")})
+    assert list(data.without_duplicates(frame)["text"]) == ["Vote!", "Sleep"]
+
+
+def test_speeches_read_as_they_were_written():
+    for part in data.load("commons_speeches").values():
+        assert not [text for text in part["text"] if "â€" in text]
 
 
 def test_tickets_are_balanced_and_distinct():
