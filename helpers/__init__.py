@@ -4,7 +4,7 @@ from importlib import import_module
 
 from helpers.runtime import setup
 
-__all__ = ["attention", "data", "diagrams", "figures", "hub_only", "models", "setup", "sources"]
+__all__ = ["attention", "data", "diagrams", "figures", "hub_only", "models", "setup", "sources", "splits"]
 
 
 def __getattr__(name: str):

@@ -8,21 +8,12 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
-from sklearn.model_selection import train_test_split
 
-from helpers import sources
+from helpers import sources, splits
 
 PROJECT_DATA = Path(__file__).resolve().parent.parent / "data"
-# Texts that share a run of so many words (a quote, a retweet, a reprint) stay on one side of a split.
-SHARED_RUN, SHARED_RUN_LONG = 8, 20
-# These share formulas and names of offices too, so that their run is the longer one.
-LONG_TEXTS = {
-    "political_newsgroups", "convention_speeches", "news_articles",
-    "commons_speeches", "bundestag_speeches", "congreso_speeches", "tweedekamer_speeches",
-}  # fmt: skip
 
 
 def load(name: str, seed: int = 0) -> DatasetDict:
@@ -37,7 +28,7 @@ def load(name: str, seed: int = 0) -> DatasetDict:
     if name not in LOADERS:
         raise ValueError(f"There is no data set {name!r}. There are: {', '.join(LOADERS)}.")
     frame, class_names = LOADERS[name]()
-    frame = without_duplicates(frame[frame["text"].str.contains(r"[^\W\d_]", na=False)])
+    frame = splits.without_duplicates(frame[frame["text"].str.contains(r"[^\W\d_]", na=False)])
     features = Features(
         {
             column: ClassLabel(names=class_names) if column == "label" else Value("string")
@@ -45,7 +36,7 @@ def load(name: str, seed: int = 0) -> DatasetDict:
             if column in frame
         }
     )
-    parts = split(frame, SHARED_RUN_LONG if name in LONG_TEXTS else SHARED_RUN, seed)
+    parts = splits.split(frame, splits.run_of(name), seed)
     return DatasetDict(
         {
             part: Dataset.from_pandas(rows[list(features)], features=features, preserve_index=False)
@@ -66,61 +57,22 @@ def table(name: str) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def normalise(text: str) -> str:
-    """A text reduced to what makes two texts the same: lower-case words, without links, names and punctuation."""
-    without = re.sub(r"https?://\S+|@\w+", " ", text.lower())
-    return " ".join(re.findall(r"\w+", without)) or text
-
-
-def without_duplicates(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row for each normalised text; none for a text that stands there with more than one label."""
-    same = frame["text"].map(normalise)
-    labels = frame["label"].groupby(same).transform("nunique")
-    return frame[(labels == 1) & ~same.duplicated()].reset_index(drop=True)
-
-
-def same_source(texts: pd.Series, run: int) -> np.ndarray:
-    """A group number for each text; texts that share `run` consecutive words are in one group."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    first_with: dict[int, int] = {}
-    pairs = []
-    for row, text in enumerate(texts):
-        words = normalise(text).split()
-        for start in range(max(1, len(words) - run + 1)):
-            earlier = first_with.setdefault(hash(tuple(words[start : start + run])), row)
-            if earlier != row:
-                pairs.append((earlier, row))
-    links = np.array(pairs, dtype=int).reshape(-1, 2)
-    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(len(texts), len(texts)))
-    return connected_components(graph, directed=False)[1]
-
-
-def split(frame: pd.DataFrame, run: int, seed: int) -> dict[str, pd.DataFrame]:
-    """Cut a table with text and label into 70 % train, 15 % validation, 15 % test, stratified.
-
-    Texts that share `run` consecutive words stay together.
-    """
-    group = pd.Series(same_source(frame["text"], run), index=frame.index)
-    label_of_group = frame["label"].groupby(group).first()
-    train, rest = train_test_split(label_of_group, test_size=0.3, stratify=label_of_group, random_state=seed)
-    validation, test = train_test_split(rest, test_size=0.5, stratify=rest, random_state=seed)
-    parts = {"train": train, "validation": validation, "test": test}
-    return {name: frame[group.isin(groups.index)] for name, groups in parts.items()}
-
-
 def _plain(texts: pd.Series) -> pd.Series:
     """Texts of the web without links and HTML's spelling of characters."""
     return texts.map(html.unescape).str.replace(r"https?://\S+", " ", regex=True)
 
 
 def _mended(text: str) -> str:
-    """A text whose UTF-8 was once read as Windows-1252 ("â€™" for an apostrophe), read rightly; others unchanged."""
-    try:
-        return text.encode("cp1252").decode("utf-8")
-    except UnicodeError:
-        return text
+    """A text in which UTF-8 was once read as Windows-1252 ("â€™" for an apostrophe), read rightly."""
+
+    def reread(found: re.Match) -> str:
+        try:
+            # Windows-1252 leaves five bytes open; they came through as the characters of the same number.
+            return b"".join(bytes([ord(c)]) if ord(c) < 256 else c.encode("cp1252") for c in found[0]).decode()
+        except UnicodeError:
+            return found[0]
+
+    return re.sub(r"[ÂÃâ][^\x00-\x7f]{1,2}", reread, text)
 
 
 def _tweets() -> pd.DataFrame:

@@ -1,0 +1,64 @@
+"""Duplicates, near-duplicates, and the split into train, validation and test."""
+
+import re
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+# Texts that share a run of so many words (a quote, a retweet, a reprint) stay on one side of a split.
+SHARED_RUN, SHARED_RUN_LONG = 8, 20
+# These share formulas and names of offices too, so that their run is the longer one.
+LONG_TEXTS = {
+    "political_newsgroups", "convention_speeches", "news_articles",
+    "commons_speeches", "bundestag_speeches", "congreso_speeches", "tweedekamer_speeches",
+}  # fmt: skip
+
+
+def run_of(name: str) -> int:
+    """How many words two texts of a data set must share, in a row, to stay on one side of a split."""
+    return SHARED_RUN_LONG if name in LONG_TEXTS else SHARED_RUN
+
+
+def normalise(text: str) -> str:
+    """A text reduced to what makes two texts the same: lower-case words, without links, names and punctuation."""
+    without = re.sub(r"https?://\S+|@\w+", " ", text.lower())
+    return " ".join(re.findall(r"\w+", without)) or text
+
+
+def without_duplicates(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row for each normalised text; none for a text that stands there with more than one label."""
+    same = frame["text"].map(normalise)
+    labels = frame["label"].groupby(same).transform("nunique")
+    return frame[(labels == 1) & ~same.duplicated()].reset_index(drop=True)
+
+
+def same_source(texts: pd.Series, run: int) -> np.ndarray:
+    """A group number for each text; texts that share `run` consecutive words are in one group."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    first_with: dict[int, int] = {}
+    pairs = []
+    for row, text in enumerate(texts):
+        words = normalise(text).split()
+        for start in range(max(1, len(words) - run + 1)):
+            earlier = first_with.setdefault(hash(tuple(words[start : start + run])), row)
+            if earlier != row:
+                pairs.append((earlier, row))
+    links = np.array(pairs, dtype=int).reshape(-1, 2)
+    graph = coo_array((np.ones(len(links)), (links[:, 0], links[:, 1])), shape=(len(texts), len(texts)))
+    return connected_components(graph, directed=False)[1]
+
+
+def split(frame: pd.DataFrame, run: int, seed: int) -> dict[str, pd.DataFrame]:
+    """Cut a table with text and label into 70 % train, 15 % validation, 15 % test, stratified.
+
+    Texts that share `run` consecutive words stay together.
+    """
+    group = pd.Series(same_source(frame["text"], run), index=frame.index)
+    label_of_group = frame["label"].groupby(group).first()
+    train, rest = train_test_split(label_of_group, test_size=0.3, stratify=label_of_group, random_state=seed)
+    validation, test = train_test_split(rest, test_size=0.5, stratify=rest, random_state=seed)
+    parts = {"train": train, "validation": validation, "test": test}
+    return {name: frame[group.isin(groups.index)] for name, groups in parts.items()}
