@@ -38,7 +38,7 @@ fetch: $(RUNS) ## bring models and data for work without a network later
 $(RUNS): requirements.txt tests/constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) --requirement requirements.txt jupyterlab nbconvert latex2mathml
+	$(PIP) --requirement requirements.txt jupyterlab nbconvert latex2mathml 'setuptools>=77'
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $(RUNS)
 

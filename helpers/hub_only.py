@@ -22,7 +22,8 @@ def pipeline(role: str) -> Callable:
         import transformers
 
         print(f"From the Hub: {name}.")
-        return transformers.pipeline(task, model=models.checkpoint(role))
+        options = {"aggregation_strategy": "simple"} if role == "entities" else {}  # whole names, not pieces of them
+        return transformers.pipeline(task, model=models.checkpoint(role), **options)
     print(f"With the Hub, this cell runs {name}. Here, without it, runs {description}.")
     return alternative
 

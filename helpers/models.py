@@ -43,9 +43,14 @@ def repository(role: str) -> str:
 def _from_hub(role: str) -> str:
     from huggingface_hub import snapshot_download
 
-    tokenizer_only = sources.CATALOGUE["hub"].get(role, {}).get("tokenizer_only", False)
-    patterns = ["*.json", "*.txt", "*.spm", "*.model"] + ([] if tokenizer_only else ["*.safetensors"])
-    return snapshot_download(repository(role), allow_patterns=patterns)
+    name, patterns = repository(role), ["*.json", "*.txt", "*.spm", "*.model"]
+    if sources.CATALOGUE["hub"][role].get("tokenizer_only", False):
+        return snapshot_download(name, allow_patterns=patterns)
+    folder = snapshot_download(name, allow_patterns=[*patterns, "*.safetensors"])
+    if not any(Path(folder).glob("*.safetensors")):
+        # An older repository: transformers reads these with torch's weights_only, which runs no code.
+        folder = snapshot_download(name, allow_patterns=[*patterns, "pytorch_model*"])
+    return folder
 
 
 def _encoder() -> Path:

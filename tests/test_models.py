@@ -64,15 +64,17 @@ def test_a_failed_preparation_leaves_nothing_half_written(tmp_path, monkeypatch)
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["broken.lock"]
 
 
-def test_on_the_hub_a_role_becomes_a_snapshot_of_its_repository(monkeypatch):
+def test_on_the_hub_a_role_becomes_a_snapshot_of_its_repository(monkeypatch, tmp_path):
     import huggingface_hub
 
     asked = []
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: asked.append(name) or "folder")
+    (tmp_path / "model.safetensors").touch()
+    folder = str(tmp_path)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: asked.append(name) or folder)
     monkeypatch.setenv("WORKSHOP_SOURCE", "hub")
     for size in ("small", "full"):
         monkeypatch.setenv("WORKSHOP_SIZE", size)
-        assert models.checkpoint("encoder") == "folder"
+        assert models.checkpoint("encoder") == folder
     assert asked == ["sentence-transformers/all-MiniLM-L6-v2", "google-bert/bert-base-uncased"]
     with pytest.raises(ValueError, match="encoder"):
         models.checkpoint("oracle")
