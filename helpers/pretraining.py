@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from helpers.wheels import SourceError
+
 HEADS = Path(__file__).resolve().parent.parent / "data" / "pretraining_heads.safetensors"
 UP, DOWN = ".up", ".down"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
@@ -21,10 +23,10 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 def fingerprint(heads: Path = HEADS) -> str:
     """Eight characters that change with the content of the file, for the name of the folder built from it.
 
-    Raises FileNotFoundError with what to do.
+    Raises SourceError with what to do where the file is missing.
     """
     if not heads.is_file():
-        raise FileNotFoundError(
+        raise SourceError(
             f"{heads.name} is not in {heads.parent}. It is part of the repository: get it back with "
             f"`git checkout -- data/{heads.name}`, or train it anew with tools/train_heads.py."
         )

@@ -10,7 +10,6 @@ other --steps a started training goes on too: the learning rate reaches zero at 
 
 import argparse
 import json
-import os
 import signal
 import tempfile
 import time
@@ -56,7 +55,7 @@ def write(path: Path, save) -> None:
     """Let `save` write a file under another name first, so that there is never half a file."""
     temporary = path.with_name(path.name + ".part")
     save(temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def restored(heads: Path) -> BertForPreTraining:
