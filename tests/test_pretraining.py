@@ -153,7 +153,7 @@ def test_merging_adds_the_thin_product_to_its_matrix():
 
 
 def test_a_training_that_was_interrupted_goes_on_as_if_it_was_not(tmp_path, tokenizer, held_out):
-    settings = Settings(steps=4, rank=2, embedding_rank=2, stretches=2, pairs=2, warmup=1)
+    settings = Settings(steps=4, rank=2, embedding_rank=2, stretches=2, pairs=2)
     frequency = np.bincount(held_out.tokens, minlength=len(tokenizer))
     material = (tokenizer, held_out, held_out, frequency)
 

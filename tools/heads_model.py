@@ -22,17 +22,32 @@ class Settings:
     seed: int = 0
     rank: int = 48  # of the change of each matrix of a layer
     embedding_rank: int = 16  # of the change of the word embeddings, which also decode the masked words
-    learning_rate: float = 2e-3
-    warmup: int = 100
-    decay: float = 0.7  # the last part of the steps, in which the learning rate falls to zero
-    stretches: int = 24  # of 126 tokens, a step
+    stretches: int = 24  # a step
+    length: int = 126  # tokens of a stretch, without [CLS] and [SEP]
     pairs: int = 16  # of sentences, a step
-    length: int = 126
+    halves: int = 12  # so many of the stretches are cut in two, the second half often another document's
+    halves_from: int = 257  # first step where they are: single sentences had taught nothing by then
+    pair_weight: float = 2.0  # of the loss of next sentences from then on; before it 1
+    alone: tuple[int, int] = (409, 459)  # the steps that learn next sentences alone: beside masked words they did not
+    rates: tuple[float, float, float] = (2e-3, 1e-3, 1.2e-3)  # learning rates before, in and after `alone`
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step: a straight rise, a plateau, a straight fall to zero."""
-        left = (self.steps - step) / (self.decay * self.steps)
-        return self.learning_rate * max(0.0, min(1.0, (step + 1) / self.warmup, left))
+        """The learning rate of a step: it rises at the start of each part, and in the last falls to zero at the end."""
+        (start, end), (before, within, after) = self.alone, self.rates
+        return float(
+            np.interp(
+                step,
+                [-1, 99, start - 1, start, start + 10, end - 1, end, end + 20, self.steps],
+                [0, before, before, 0, within, within, 0, after, 0],
+            )
+        )
+
+    def is_alone(self, step: int) -> bool:
+        return self.alone[0] <= step < self.alone[1]
+
+    def weights(self, step: int) -> tuple[float, float]:
+        """How much the losses of masked words and of next sentences count at a step."""
+        return float(not self.is_alone(step)), self.pair_weight if step >= self.halves_from else 1.0
 
 
 class LowRank(nn.Module):
@@ -82,17 +97,22 @@ def changes(model: BertForPreTraining) -> dict[str, torch.Tensor]:
 
 
 def batch(corpus: Corpus, tokenizer, settings: Settings, step: int) -> Iterator[tuple]:
-    """The two parts of a step, each as (tensors, labels of masked words, labels of next sentences or None)."""
+    """The two parts of a step, stretches and sentence pairs, each as (tensors, labels of words, labels of pairs).
+
+    Labels of words are (rows, tokens), labels of pairs (rows,); IGNORED where there is nothing to predict.
+    """
     rng = np.random.default_rng([settings.seed, step])
     pairs = corpus.sentence_pairs(settings.pairs, rng)
-    follows = torch.tensor([label for _, _, label in pairs])
-    for parts, label in (
-        ([(ids,) for ids in corpus.windows(settings.stretches, settings.length, rng)], None),
-        ([(a, b) for a, b, _ in pairs], follows),
-    ):
+    cut = settings.halves if step >= settings.halves_from else 0
+    alone = settings.is_alone(step)
+    halves = corpus.half_pairs(settings.stretches if alone else cut, settings.length - 1, rng)
+    stretches = [(ids,) for ids in corpus.windows(settings.stretches - len(halves), settings.length, rng)]
+    for parts in (stretches + halves, pairs):
         arrays = pack(parts, tokenizer)
-        arrays["input_ids"], words = mask(arrays["input_ids"], choosable(arrays, tokenizer), tokenizer, rng)
-        yield to_torch(arrays), torch.from_numpy(words), label
+        seen, words = mask(arrays["input_ids"], choosable(arrays, tokenizer), tokenizer, rng)
+        arrays["input_ids"] = arrays["input_ids"] if alone else seen
+        follows = [part[2] if len(part) > 1 else IGNORED for part in parts]
+        yield to_torch(arrays), torch.from_numpy(words), torch.tensor(follows)
 
 
 def loss(model: BertForPreTraining, parts) -> tuple[torch.Tensor, torch.Tensor, int]:
@@ -100,15 +120,17 @@ def loss(model: BertForPreTraining, parts) -> tuple[torch.Tensor, torch.Tensor, 
 
     The vocabulary is only scored where a word is masked, about one place in seven.
     """
-    hidden, truth, following, tokens = [], [], 0.0, 0
-    for tensors, words, follows in parts:
+    hidden, truth, pooled, follows, tokens = [], [], [], [], 0
+    for tensors, words, following in parts:
         out = model.bert(**tensors)
         hidden.append(out.last_hidden_state[words != IGNORED])
         truth.append(words[words != IGNORED])
-        tokens += tensors.get("attention_mask", tensors["input_ids"] > 0).sum().item()
-        if follows is not None:
-            following = nn.functional.cross_entropy(model.cls.seq_relationship(out.pooler_output).float(), follows)
+        pooled.append(out.pooler_output[following != IGNORED])
+        follows.append(following[following != IGNORED])
+        tokens += int(tensors.get("attention_mask", tensors["input_ids"] > 0).sum())
     head = model.cls.predictions
     vectors = model.bert.embeddings.word_embeddings.weight  # the decoder shares them
     scores = nn.functional.linear(head.transform(torch.cat(hidden)), vectors, head.decoder.bias)
-    return nn.functional.cross_entropy(scores.float(), torch.cat(truth)), following, int(tokens)
+    answers = model.cls.seq_relationship(torch.cat(pooled))
+    cross_entropy = nn.functional.cross_entropy
+    return cross_entropy(scores.float(), torch.cat(truth)), cross_entropy(answers.float(), torch.cat(follows)), tokens

@@ -113,6 +113,15 @@ class Corpus:
             for a, label in zip(chosen, labels, strict=True)
         ]
 
+    def half_pairs(self, count: int, length: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray, int]]:
+        """Stretches cut in two, with the label 0, or with the second half of another stretch and the label 1."""
+        whole, others = self.windows(count, length, rng), self.windows(count, length, rng)
+        labels = rng.integers(0, 2, count)
+        return [
+            (ids[: len(ids) // 2], (other if label else ids)[len(other if label else ids) // 2 :], int(label))
+            for ids, other, label in zip(whole, others, labels, strict=True)
+        ]
+
     def elsewhere(self, sentence: int, rng: np.random.Generator) -> int:
         """The number of a random sentence of another document."""
         while self.owner[other := rng.integers(len(self.owner))] == self.owner[sentence]:

@@ -73,10 +73,13 @@ class Training:
         self.tokenizer, self.corpus, self.held_out, self.frequency = texts
         self.model = trainable(settings, torch.from_numpy(self.frequency).float())
         self.weights = {name: w for name, w in self.model.named_parameters() if w.requires_grad}
-        self.optimizer = torch.optim.AdamW(self.weights.values(), betas=(0.9, 0.98), weight_decay=0.01)
+        self.optimizer = self.fresh_optimizer()
         self.step, self.tokens, self.seconds, self.losses = 0, 0, 0.0, []
         if (folder / "state.pt").exists():
             self.load()
+
+    def fresh_optimizer(self) -> torch.optim.AdamW:
+        return torch.optim.AdamW(self.weights.values(), betas=(0.9, 0.98), weight_decay=0.01)
 
     def load(self) -> None:
         state = torch.load(self.folder / "state.pt", weights_only=True)
@@ -117,12 +120,15 @@ class Training:
             self.checkpoint()
 
     def one_step(self) -> None:
+        if self.step in self.settings.alone:  # what Adam learned about the other part's gradients misleads here
+            self.optimizer = self.fresh_optimizer()
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate(self.step)
         parts = batch(self.corpus, self.tokenizer, self.settings, self.step)
         with parametrize.cached(), torch.autocast("cpu", torch.bfloat16):
             words, following, tokens = loss(self.model, parts)
-        (words + following).backward()
+        weight, pair_weight = self.settings.weights(self.step)
+        (weight * words + pair_weight * following).backward()
         nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
