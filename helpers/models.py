@@ -13,8 +13,9 @@ from helpers.runtime import size_in_force, source_in_force
 def checkpoint(role: str) -> str:
     """A folder for `from_pretrained`, for the source that `helpers.setup()` chose.
 
-    role: "encoder" (a BERT-like model), "causal" and "instruct" (they continue texts; the second follows
-    instructions), "sentencepiece" (a tokenizer of translation models). With the Hub also the roles of its catalogue.
+    role: "encoder" (a BERT-like model), "masked" and "next_sentence" (one with the heads that BERT was pretrained
+    with), "causal" and "instruct" (they continue texts; the second follows instructions), "sentencepiece" (a tokenizer
+    of translation models). With the Hub also the roles of its catalogue.
 
     Raises ValueError with the known roles, SourceError where it cannot be fetched.
     """
@@ -55,6 +56,14 @@ def _from_hub(role: str) -> str:
 
 def _encoder() -> Path:
     return sources.files("minilm")[0].parent
+
+
+def _pretraining() -> Path:
+    """The encoder with the pretraining heads in data/; another file there makes another folder."""
+    from helpers import pretraining
+
+    name = f"minilm-pretraining-{pretraining.fingerprint()}"
+    return _prepared(name, lambda folder: pretraining.build(_encoder(), folder))
 
 
 def _causal() -> Path:
@@ -106,6 +115,8 @@ def _prepared(name: str, make: Callable[[Path], None]) -> Path:
 
 PACKAGES: dict[str, Callable[[], Path]] = {
     "encoder": _encoder,
+    "masked": _pretraining,
+    "next_sentence": _pretraining,
     "causal": _causal,
     "instruct": _causal,
     "sentencepiece": _sentencepiece,

@@ -1,0 +1,201 @@
+"""Train BERT's two pretraining heads on the encoder of the packages. Learners need not run this: data/ has its result.
+
+    python -m tools.train_heads --steps 3000            train; after an interruption the same command goes on
+    python -m tools.train_heads --steps 3000 --ship     then measure, and write data/pretraining_heads.*
+
+Each step reads stretches of documents, whose masked words are to be predicted, and pairs of sentences, where also the
+question is whether the second follows the first. What is drawn at a step depends on the seed and the step alone. With
+other --steps a started training goes on too: the learning rate reaches zero at the new end.
+"""
+
+import argparse
+import json
+import signal
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn.utils import parametrize
+from transformers import AutoTokenizer, BertForPreTraining
+from transformers.utils import logging
+
+from helpers import models, pretraining
+from tools.heads_eval import masked_words, next_sentences
+from tools.heads_model import Settings, batch, changes, loss, trainable
+from tools.heads_text import Corpus, documents
+
+FOLDER = Path(__file__).resolve().parent.parent / "outputs" / "heads"
+SHOWN = 20  # steps between two lines of progress
+STATE_SECONDS, CHECKPOINT_SECONDS = 180, 1200  # between two saved states; between two usable checkpoints
+PAUSE_SECONDS = 60  # a step that took longer was paused from outside: it counts as this much
+SAMPLE, PAIRS = 160, 1500  # held-out stretches that are measured in passing (and by the test); pairs at the end
+
+
+def read_texts():
+    """The tokenizer, the training corpus, the held-out corpus, and how often each token stands in training."""
+    tokenizer = AutoTokenizer.from_pretrained(models.checkpoint("encoder"))
+    frame = documents()
+    training = Corpus.of(frame[~frame["held_out"]], tokenizer)
+    held_out = Corpus.of(frame[frame["held_out"]], tokenizer)
+    frequency = np.bincount(training.tokens, minlength=len(tokenizer))
+    return tokenizer, training, held_out, frequency
+
+
+def most_common(frequency: np.ndarray) -> list[int]:
+    """The ids of the five most frequent tokens: what the baseline guesses."""
+    return np.argsort(-frequency, kind="stable")[:5].tolist()
+
+
+def write(path: Path, save) -> None:
+    """Let `save` write a file under another name first, so that there is never half a file."""
+    temporary = path.with_name(path.name + ".part")
+    save(temporary)
+    temporary.replace(path)
+
+
+def restored(heads: Path) -> BertForPreTraining:
+    """The model that a learner gets from a file of changes."""
+    with tempfile.TemporaryDirectory() as folder:
+        pretraining.build(Path(models.checkpoint("encoder")), Path(folder), heads)
+        return BertForPreTraining.from_pretrained(folder).eval()
+
+
+class Training:
+    """A training that can be stopped at any step and goes on from its state file."""
+
+    def __init__(self, settings: Settings, folder: Path, texts):
+        self.settings, self.folder = settings, folder
+        self.tokenizer, self.corpus, self.held_out, self.frequency = texts
+        self.model = trainable(settings, torch.from_numpy(self.frequency).float())
+        self.weights = {name: w for name, w in self.model.named_parameters() if w.requires_grad}
+        self.optimizer = self.fresh_optimizer()
+        self.step, self.tokens, self.seconds, self.losses = 0, 0, 0.0, []
+        if (folder / "state.pt").exists():
+            self.load()
+
+    def fresh_optimizer(self) -> torch.optim.AdamW:
+        return torch.optim.AdamW(self.weights.values(), betas=(0.9, 0.98), weight_decay=0.01)
+
+    def load(self) -> None:
+        state = torch.load(self.folder / "state.pt", weights_only=True)
+        now, then = asdict(self.settings) | {"steps": 0}, state["settings"] | {"steps": 0}
+        if now != then:
+            raise SystemExit(f"{self.folder} holds a training with other settings: {then}. Remove it or name another.")
+        for name, weight in self.weights.items():
+            weight.data.copy_(state["weights"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        print(f"goes on at step {self.step}", flush=True)
+
+    def save(self) -> None:
+        state = {"settings": asdict(self.settings), "weights": {k: w.detach() for k, w in self.weights.items()}}
+        state |= {"optimizer": self.optimizer.state_dict(), "step": self.step}
+        state |= {"tokens": self.tokens, "seconds": self.seconds}
+        write(self.folder / "state.pt", lambda path: torch.save(state, path))
+
+    def run(self) -> None:
+        """All steps that are left; state and checkpoints in between. SIGTERM ends it after a step, with the state."""
+        stop = []
+        signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
+        saved = measured = self.seconds
+        while self.step < self.settings.steps and not stop:
+            started = time.monotonic()
+            self.one_step()
+            self.seconds += min(time.monotonic() - started, PAUSE_SECONDS)
+            if self.step % SHOWN == 0:
+                self.show()
+            if self.seconds - saved > STATE_SECONDS:
+                self.save()
+                saved = self.seconds
+            if self.seconds - measured > CHECKPOINT_SECONDS:
+                self.checkpoint()
+                measured = self.seconds
+        self.save()
+        if not stop:
+            self.checkpoint()
+
+    def one_step(self) -> None:
+        if self.step in self.settings.alone:  # what Adam learned about the other part's gradients misleads here
+            self.optimizer = self.fresh_optimizer()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.rate(self.step)
+        parts = batch(self.corpus, self.tokenizer, self.settings, self.step)
+        with parametrize.cached(), torch.autocast("cpu", torch.bfloat16):
+            words, following, tokens = loss(self.model, parts)
+        weight, pair_weight = self.settings.weights(self.step)
+        (weight * words + pair_weight * following).backward()
+        nn.utils.clip_grad_norm_(self.weights.values(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step, self.tokens = self.step + 1, self.tokens + tokens
+        self.losses.append((words.item(), following.item()))
+
+    def show(self) -> None:
+        words, following = np.mean(self.losses[-SHOWN:], axis=0)
+        print(
+            f"{time.strftime('%H:%M:%S')}  {self.seconds / 60:5.1f} min  step {self.step}/{self.settings.steps}  "
+            f"{self.tokens / 1e6:.2f} M tokens  rate {self.settings.rate(self.step):.1e}  "
+            f"loss: words {words:.3f}, next {following:.3f}",
+            flush=True,
+        )
+
+    def checkpoint(self) -> None:
+        """Write the file that would ship, and measure it on a sample of the held-out documents."""
+        path = self.folder / "pretraining_heads.safetensors"
+        write(path, lambda part: save_file(changes(self.model), part))
+        model, common = restored(path), most_common(self.frequency)
+        found = masked_words(model, self.tokenizer, self.held_out, self.settings.length, common, SAMPLE)["all"]
+        following = next_sentences(model, self.tokenizer, self.held_out, 200)
+        print(f"held out: top-1 {found['top1']:.3f}, top-5 {found['top5']:.3f}; next {following}", flush=True)
+
+
+def ship(training: Training) -> None:
+    """Copy the trained changes to data/, measured on all held-out documents, and a JSON file of results."""
+    source, target = training.folder / "pretraining_heads.safetensors", pretraining.HEADS
+    write(target, lambda part: part.write_bytes(source.read_bytes()))
+    model, common = restored(target), most_common(training.frequency)
+    measure = (model, training.tokenizer, training.held_out, training.settings.length, common)
+    kinds, counts = np.unique(training.held_out.kinds, return_counts=True)
+    card = {
+        "settings": asdict(training.settings),
+        "tokens_read": training.tokens,
+        "minutes": round(training.seconds / 60, 1),
+        "training": {"documents": len(training.corpus.kinds), "tokens": len(training.corpus.tokens)},
+        "held_out": {"documents": dict(zip(kinds.tolist(), counts.tolist(), strict=True))},
+        "most_common": {"ids": common, "tokens": training.tokenizer.convert_ids_to_tokens(common)},
+        "masked_words": masked_words(*measure),
+        "masked_words_sample": {"stretches": SAMPLE, **masked_words(*measure, SAMPLE)["all"]},
+        "next_sentence": next_sentences(model, training.tokenizer, training.held_out, PAIRS),
+    }
+    text = json.dumps(card, indent=2)
+    write(target.with_suffix(".json"), lambda part: part.write_text(text + "\n", encoding="utf-8"))
+    print(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, required=True, help="planned end; 1,000 steps read 4 million tokens")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="for state and checkpoints")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--ship", action="store_true", help="measure the finished training and write it to data/")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    training = Training(Settings(steps=arguments.steps), arguments.folder, read_texts())
+    if not arguments.ship:
+        training.run()
+    elif training.step < arguments.steps:
+        raise SystemExit(f"The training stands at step {training.step} of {arguments.steps}: run it to its end first.")
+    else:
+        ship(training)
+
+
+if __name__ == "__main__":
+    main()
