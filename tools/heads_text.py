@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import sources
-from helpers.data import SHARED_RUN_LONG, normalise
+from helpers.splits import SHARED_RUN_LONG, normalise
 
 HELD_OUT_EVERY = 20  # a document is held out where its hash is divisible by this
 PASSAGE_WORDS = 400  # a debate has no end that is a document's: its transcript is cut into passages of this size
