@@ -16,7 +16,7 @@ from tools.heads_text import Corpus
 
 @dataclass(frozen=True)
 class Settings:
-    """What the result depends on. steps: planned end, where the learning rate is zero; the rest has the best values."""
+    """What the result depends on. steps: planned end, where the learning rate is zero."""
 
     steps: int
     seed: int = 0

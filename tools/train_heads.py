@@ -33,7 +33,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "outputs" / "heads"
 SHOWN = 20  # steps between two lines of progress
 STATE_SECONDS, CHECKPOINT_SECONDS = 180, 1200  # between two saved states; between two usable checkpoints
 PAUSE_SECONDS = 60  # a step that took longer was paused from outside: it counts as this much
-SAMPLE, PAIRS = 160, 1500  # held-out stretches that are measured in passing (and by the test); pairs at the end
+SAMPLE, PAIRS = 160, 1000  # held-out stretches that are measured in passing (and by the test); pairs at the end
 
 
 def read_texts():
