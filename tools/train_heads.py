@@ -13,6 +13,7 @@ import json
 import signal
 import tempfile
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,8 +39,7 @@ SAMPLE, PAIRS = 160, 1000  # held-out stretches that are measured in passing (an
 
 def read_texts():
     """The tokenizer, the training corpus, the held-out corpus, and how often each token stands in training."""
-    tokenizer = AutoTokenizer.from_pretrained(models.checkpoint("encoder"))
-    frame = documents()
+    tokenizer, frame = AutoTokenizer.from_pretrained(models.checkpoint("encoder")), documents()
     training = Corpus.of(frame[~frame["held_out"]], tokenizer)
     held_out = Corpus.of(frame[frame["held_out"]], tokenizer)
     frequency = np.bincount(training.tokens, minlength=len(tokenizer))
@@ -47,7 +47,7 @@ def read_texts():
 
 
 def most_common(frequency: np.ndarray) -> list[int]:
-    """The ids of the five most frequent tokens: what the baseline guesses."""
+    """The ids of the five most frequent tokens, which the baseline guesses."""
     return np.argsort(-frequency, kind="stable")[:5].tolist()
 
 
@@ -83,8 +83,8 @@ class Training:
 
     def load(self) -> None:
         state = torch.load(self.folder / "state.pt", weights_only=True)
-        now, then = asdict(self.settings) | {"steps": 0}, state["settings"] | {"steps": 0}
-        if now != then:
+        then = state["settings"]
+        if asdict(self.settings) | {"steps": 0} != then | {"steps": 0}:
             raise SystemExit(f"{self.folder} holds a training with other settings: {then}. Remove it or name another.")
         for name, weight in self.weights.items():
             weight.data.copy_(state["weights"][name])
@@ -94,8 +94,8 @@ class Training:
 
     def save(self) -> None:
         state = {"settings": asdict(self.settings), "weights": {k: w.detach() for k, w in self.weights.items()}}
-        state |= {"optimizer": self.optimizer.state_dict(), "step": self.step}
-        state |= {"tokens": self.tokens, "seconds": self.seconds}
+        state |= {name: getattr(self, name) for name in ("step", "tokens", "seconds")}
+        state["optimizer"] = self.optimizer.state_dict()
         write(self.folder / "state.pt", lambda path: torch.save(state, path))
 
     def run(self) -> None:
@@ -146,7 +146,7 @@ class Training:
 
     def checkpoint(self) -> None:
         """Write the file that would ship, and measure it on a sample of the held-out documents."""
-        path = self.folder / "pretraining_heads.safetensors"
+        path = self.folder / pretraining.HEADS.name
         write(path, lambda part: save_file(changes(self.model), part))
         model, common = restored(path), most_common(self.frequency)
         found = masked_words(model, self.tokenizer, self.held_out, self.settings.length, common, SAMPLE)["all"]
@@ -156,25 +156,23 @@ class Training:
 
 def ship(training: Training) -> None:
     """Copy the trained changes to data/, measured on all held-out documents, and a JSON file of results."""
-    source, target = training.folder / "pretraining_heads.safetensors", pretraining.HEADS
+    source, target = training.folder / pretraining.HEADS.name, pretraining.HEADS
     write(target, lambda part: part.write_bytes(source.read_bytes()))
     model, common = restored(target), most_common(training.frequency)
-    measure = (model, training.tokenizer, training.held_out, training.settings.length, common)
-    kinds, counts = np.unique(training.held_out.kinds, return_counts=True)
+    measure = model, training.tokenizer, training.held_out, training.settings.length, common
+    kinds = Counter(sorted(training.held_out.kinds))
     card = {
         "settings": asdict(training.settings),
         "tokens_read": training.tokens,
         "minutes": round(training.seconds / 60, 1),
         "training": {"documents": len(training.corpus.kinds), "tokens": len(training.corpus.tokens)},
-        "held_out": {"documents": dict(zip(kinds.tolist(), counts.tolist(), strict=True))},
+        "held_out": {"documents": dict(kinds)},
         "most_common": {"ids": common, "tokens": training.tokenizer.convert_ids_to_tokens(common)},
         "masked_words": masked_words(*measure),
         "masked_words_sample": {"stretches": SAMPLE, **masked_words(*measure, SAMPLE)["all"]},
         "next_sentence": next_sentences(model, training.tokenizer, training.held_out, PAIRS),
     }
-    text = json.dumps(card, indent=2)
-    write(target.with_suffix(".json"), lambda part: part.write_text(text + "\n", encoding="utf-8"))
-    print(text)
+    write(target.with_suffix(".json"), lambda part: part.write_text(json.dumps(card, indent=2) + "\n"))
 
 
 def main() -> None:
