@@ -19,8 +19,7 @@ def transfer_learning() -> plt.Figure:
         "training on many labelled texts": (5, -1.1),
         "a classifier": (10.4, -1.1),
     }
-    places = list(boxes.values())
-    _draw(ax, boxes, [(0, 1), (1, 2), (2, 3), (3, 4), (5, 3), (6, 7), (7, 8)], places)
+    _draw(ax, boxes, [(0, 1), (1, 2), (2, 3), (3, 4), (5, 3), (6, 7), (7, 8)])
     return figure
 
 
@@ -35,7 +34,7 @@ def architecture() -> plt.Figure:
         "feed forward": (7.7, 0),
         "one vector\nfor each token": (9.8, 0),
     }
-    _draw(ax, boxes, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)], list(boxes.values()))
+    _draw(ax, boxes, [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)])
     ax.add_patch(plt.Rectangle((5.0, -0.6), 3.65, 1.2, fill=False, linestyle="--", edgecolor=BLUE))
     ax.text(6.8, -0.9, "a layer, repeated", ha="center", color=BLUE)
     return figure
@@ -48,12 +47,13 @@ def _canvas(size: tuple[float, float], x: tuple[float, float], y: tuple[float, f
     return figure, ax
 
 
-def _draw(ax: plt.Axes, boxes: dict[str, tuple[float, float]], arrows: list[tuple[int, int]], places: list) -> None:
+def _draw(ax: plt.Axes, boxes: dict[str, tuple[float, float]], arrows: list[tuple[int, int]]) -> None:
     """Boxes by text and place; arrows between boxes by number, drawn from edge to edge."""
     drawn = [
         ax.text(x, y, text, ha="center", va="center", fontsize=9, bbox={"boxstyle": "round", "fc": LIGHT, "ec": BLUE})
         for text, (x, y) in boxes.items()
     ]
+    places = list(boxes.values())
     for start, end in arrows:
         style = {"arrowstyle": "->", "patchA": drawn[start].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch()}
         ax.annotate("", xy=places[end], xytext=places[start], arrowprops=style)

@@ -1,6 +1,7 @@
 """The few models that no package carries: from the Hub, or else the nearest thing that can be computed."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
@@ -78,16 +79,22 @@ def nearest_kind_of_name(text: str) -> list[dict]:
 def _sentence_vectors(texts: list[str]) -> np.ndarray:
     """One vector of length 1 for each text: the mean of its token vectors. (texts, width)"""
     import torch
-    from transformers import AutoModel, AutoTokenizer
 
-    folder = models.checkpoint("encoder")
-    tokenizer, encoder = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+    tokenizer, encoder = _encoder(models.checkpoint("encoder"))
     batch = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
     with torch.no_grad():
         tokens = encoder(**batch).last_hidden_state  # (texts, tokens, width)
     mask = batch["attention_mask"].unsqueeze(-1)
     means = (tokens * mask).sum(dim=1) / mask.sum(dim=1)
     return torch.nn.functional.normalize(means, dim=1).numpy()
+
+
+@cache
+def _encoder(folder: str) -> tuple:
+    """The tokenizer and the encoder of a folder; once per process, because loading takes longer than using them."""
+    from transformers import AutoModel, AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
 
 
 ROLES: dict[str, tuple[str, Callable, str]] = {

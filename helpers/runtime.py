@@ -1,11 +1,11 @@
 """The first call of every notebook: `helpers.setup()` picks device, source and size, seeds everything, and says so."""
 
+import http.client
 import os
 import platform
 import random
 import shutil
 import sys
-import urllib.error
 import urllib.request
 import warnings
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ def _ask_hub() -> tuple[str, str]:
     try:
         with urllib.request.urlopen(address, timeout=3):
             return "hub", "the Hub answered"
-    except (urllib.error.URLError, OSError):
+    except (OSError, http.client.HTTPException):  # no network, or something else that answers
         return "packages", "the Hub did not answer in 3 s"
 
 
@@ -96,8 +96,7 @@ def _set_environment(source: str) -> bool:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"  # the data are small: their bars only flicker
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice on loading is explained on Day 2
-    if offline:
-        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # from a local folder they only flicker
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1" if offline else "0"  # from a local folder they only flicker
     hub = sys.modules.get("huggingface_hub.constants")
     return hub is not None and offline != hub.HF_HUB_OFFLINE
 

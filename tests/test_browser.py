@@ -4,13 +4,10 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 
 import nbformat
 import pytest
-from conftest import NOTEBOOKS, ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
+from conftest import NOTEBOOKS
 
 pytestmark = pytest.mark.long
 

@@ -1,24 +1,19 @@
 """The pretraining heads of data/: they load like any checkpoint and are as good as their card says."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForNextSentencePrediction, BertForPreTraining
 
 from helpers import models, pretraining
 from helpers.wheels import SourceError
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # tools/ is no installed package
-
-from tools.heads_eval import IGNORED, mask, masked_words, next_sentences  # noqa: E402
-from tools.heads_model import Settings  # noqa: E402
-from tools.heads_text import Corpus, documents, runs  # noqa: E402
-from tools.train_heads import Training  # noqa: E402
+from tools.heads_eval import IGNORED, mask, masked_words, next_sentences
+from tools.heads_model import Settings
+from tools.heads_text import Corpus, documents, runs
+from tools.train_heads import Training
 
 CARD = json.loads((ROOT / "data" / "pretraining_heads.json").read_text(encoding="utf-8"))
 MARGIN = 0.01  # between machines and versions; the masks and pairs themselves are the same

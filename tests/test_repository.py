@@ -2,16 +2,13 @@
 
 import re
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import nbformat
+import publish
 import pytest
 from conftest import NOTEBOOKS, ROOT
-
-sys.path.insert(0, str(ROOT / "tools"))
-import publish
 
 
 def lines(name: str) -> list[str]:

@@ -27,6 +27,20 @@ def test_auto_takes_the_packages_where_the_hub_does_not_answer():
     assert "did not answer" in said
 
 
+def test_auto_takes_the_packages_where_something_else_answers():
+    program = (
+        "import os, socket, threading\n"
+        "door = socket.create_server(('127.0.0.1', 0))\n"
+        "def answer():\n"
+        "    visitor, _ = door.accept(); visitor.recv(1000); visitor.sendall(b'220 a mail server'); visitor.close()\n"
+        "threading.Thread(target=answer, daemon=True).start()\n"
+        "os.environ['HF_ENDPOINT'] = f'http://127.0.0.1:{door.getsockname()[1]}'\n"
+        "os.environ['no_proxy'] = '127.0.0.1'\n"
+        "import helpers; print(helpers.setup().source)\n"
+    )
+    assert run(program).stdout.splitlines()[-1] == "packages"
+
+
 def test_auto_takes_the_hub_where_it_answers(tmp_path):
     program = (
         "import threading, http.server, os\n"
