@@ -11,7 +11,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForNextSentenc
 from helpers import models, pretraining
 from helpers.wheels import SourceError
 from tools.heads_eval import IGNORED, mask, masked_words, next_sentences
-from tools.heads_model import Settings
+from tools.heads_model import Settings, second_round
 from tools.heads_text import Corpus, documents, runs
 from tools.train_heads import Training
 
@@ -109,7 +109,7 @@ def test_the_sample_of_held_out_documents_gives_the_figures_of_the_card(both_hea
 
 def test_the_card_is_above_what_the_lessons_need():
     words, pairs = CARD["masked_words"], CARD["next_sentence"]
-    assert words["all"]["top1"] >= 0.35 and words["all"]["top5"] >= 0.52
+    assert words["all"]["top1"] >= 0.38 and words["all"]["top5"] >= 0.54
     assert pairs["other document"] >= 0.85
     assert all(kind["top1"] > 2 * kind["baseline_top1"] for kind in words.values())
 
@@ -162,6 +162,20 @@ def test_merging_adds_the_thin_product_to_its_matrix():
     merged = pretraining.merge(encoder, changes)
     assert set(merged) == {"bert.a.weight", "bert.a.bias", "cls.b"}
     assert torch.allclose(merged["bert.a.weight"], 1 + up @ down) and merged["bert.a.bias"].eq(1).all()
+
+
+def test_a_second_round_starts_where_the_first_ended(tmp_path, tokenizer, held_out, both_heads):
+    frequency = np.bincount(held_out.tokens, minlength=len(tokenizer))
+    texts = (tokenizer, held_out, held_out, frequency)
+    model = Training(second_round(4, "x"), tmp_path, texts, pretraining.HEADS).model.eval()
+    inputs = tokenizer("The president of the United [MASK] spoke.", "He left.", return_tensors="pt")
+    with torch.inference_mode(), torch.nn.utils.parametrize.cached():
+        hidden = model.bert(**inputs)
+        words = model.bert.embeddings.word_embeddings.score(model.cls.predictions.transform(hidden.last_hidden_state))
+        pairs = model.cls.seq_relationship(hidden.pooler_output)
+        expected = both_heads(**inputs)
+    assert torch.allclose(words + model.cls.predictions.decoder.bias, expected.prediction_logits, atol=2e-2)
+    assert torch.allclose(pairs, expected.seq_relationship_logits, atol=2e-2)
 
 
 def test_a_training_that_was_interrupted_goes_on_as_if_it_was_not(tmp_path, tokenizer, held_out):

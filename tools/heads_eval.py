@@ -11,13 +11,16 @@ SEED = 2016  # of the masks and pairs that everything is measured on
 IGNORED = -100  # the label of a position that is not predicted
 
 
-def mask(ids: np.ndarray, choosable: np.ndarray, tokenizer, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def mask(
+    ids: np.ndarray, choosable: np.ndarray, tokenizer, rng: np.random.Generator, share: float = 0.15
+) -> tuple[np.ndarray, np.ndarray]:
     """BERT's rule: 15 % of the tokens are to be predicted; 80 % of them become [MASK], 10 % another token, 10 % stay.
 
+    share: of the tokens to be predicted, where it is not BERT's 15 %.
     ids, choosable: (batch, tokens); choosable is False at [CLS], [SEP] and padding. Returns the ids that the model
     sees and the labels, IGNORED where nothing is predicted, both (batch, tokens).
     """
-    chosen = choosable & (rng.random(ids.shape) < 0.15)
+    chosen = choosable & (rng.random(ids.shape) < share)
     fate = rng.random(ids.shape)
     seen = np.where(chosen & (fate < 0.8), tokenizer.mask_token_id, ids)
     seen = np.where(chosen & (fate >= 0.9), rng.integers(0, len(tokenizer), ids.shape), seen)

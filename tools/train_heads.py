@@ -1,7 +1,8 @@
 """Train BERT's two pretraining heads on the encoder of the packages. Learners need not run this: data/ has its result.
 
-    python -m tools.train_heads --steps 3000            train; after an interruption the same command goes on
-    python -m tools.train_heads --steps 3000 --ship     then measure, and write data/pretraining_heads.*
+    python -m tools.train_heads --steps N               train; after an interruption the same command goes on
+    python -m tools.train_heads --steps N --ship        then measure, and write data/pretraining_heads.*
+    python -m tools.train_heads --steps N --start FILE  a second round, which goes on from such a file (--ship as above)
 
 Each step reads stretches of documents, whose masked words are to be predicted, and pairs of sentences, where also the
 question is whether the second follows the first. What is drawn at a step depends on the seed and the step alone. With
@@ -15,11 +16,12 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.utils import parametrize
 from transformers import AutoTokenizer, BertForPreTraining
@@ -27,7 +29,7 @@ from transformers.utils import logging
 
 from helpers import models, pretraining
 from tools.heads_eval import masked_words, next_sentences
-from tools.heads_model import Settings, batch, changes, loss, trainable
+from tools.heads_model import Settings, batch, changes, loss, second_round, start_from, trainable
 from tools.heads_text import Corpus, documents
 
 FOLDER = Path(__file__).resolve().parent.parent / "outputs" / "heads"
@@ -68,10 +70,12 @@ def restored(heads: Path) -> BertForPreTraining:
 class Training:
     """A training that can be stopped at any step and goes on from its state file."""
 
-    def __init__(self, settings: Settings, folder: Path, texts):
+    def __init__(self, settings: Settings, folder: Path, texts, start: Path | None = None):
         self.settings, self.folder = settings, folder
         self.tokenizer, self.corpus, self.held_out, self.frequency = texts
         self.model = trainable(settings, torch.from_numpy(self.frequency).float())
+        if settings.start:
+            start_from(self.model, load_file(start))
         self.weights = {name: w for name, w in self.model.named_parameters() if w.requires_grad}
         self.optimizer = self.fresh_optimizer()
         self.step, self.tokens, self.seconds, self.losses = 0, 0, 0.0, []
@@ -120,7 +124,9 @@ class Training:
             self.checkpoint()
 
     def one_step(self) -> None:
-        if self.step in self.settings.alone:  # what Adam learned about the other part's gradients misleads here
+        if (
+            self.settings.alone and self.step in self.settings.alone
+        ):  # what Adam learned about the other part's gradients misleads here
             self.optimizer = self.fresh_optimizer()
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate(self.step)
@@ -154,9 +160,19 @@ class Training:
         print(f"held out: top-1 {found['top1']:.3f}, top-5 {found['top5']:.3f}; next {following}", flush=True)
 
 
+def earlier_round(start: str) -> dict | None:
+    """What the card of data/ says of the round that this one started from; None where it started from none."""
+    card = json.loads(pretraining.HEADS.with_suffix(".json").read_text())
+    if not start or sha256(pretraining.HEADS.read_bytes()).hexdigest() != start:
+        return None
+    kept = {name: card[name] for name in ("settings", "tokens_read", "minutes", "next_sentence")}
+    return kept | {"masked_words": card["masked_words"]["all"]}
+
+
 def ship(training: Training) -> None:
     """Copy the trained changes to data/, measured on all held-out documents, and a JSON file of results."""
     source, target = training.folder / pretraining.HEADS.name, pretraining.HEADS
+    first_round = earlier_round(training.settings.start)
     write(target, lambda part: part.write_bytes(source.read_bytes()))
     model, common = restored(target), most_common(training.frequency)
     measure = model, training.tokenizer, training.held_out, training.settings.length, common
@@ -171,6 +187,7 @@ def ship(training: Training) -> None:
         "masked_words": masked_words(*measure),
         "masked_words_sample": {"stretches": SAMPLE, **masked_words(*measure, SAMPLE)["all"]},
         "next_sentence": next_sentences(model, training.tokenizer, training.held_out, PAIRS),
+        "first_round": first_round,
     }
     write(target.with_suffix(".json"), lambda part: part.write_text(json.dumps(card, indent=2) + "\n"))
 
@@ -179,6 +196,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, required=True, help="planned end; 1,000 steps read 4 million tokens")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for state and checkpoints")
+    parser.add_argument(
+        "--start", type=Path, help="go on from this file of changes, with the settings of a second round"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--ship", action="store_true", help="measure the finished training and write it to data/")
     arguments = parser.parse_args()
@@ -186,7 +206,10 @@ def main() -> None:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    training = Training(Settings(steps=arguments.steps), arguments.folder, read_texts())
+    settings = Settings(arguments.steps)
+    if arguments.start:
+        settings = second_round(arguments.steps, sha256(arguments.start.read_bytes()).hexdigest())
+    training = Training(settings, arguments.folder, read_texts(), arguments.start)
     if not arguments.ship:
         training.run()
     elif training.step < arguments.steps:
