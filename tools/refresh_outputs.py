@@ -5,6 +5,7 @@ Timings and widget states are left out: they differ from run to run and say noth
 """
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
+# The Trainer's progress: "[38/38 00:12, Epoch 2/2]" without the minutes.
+CLOCK = re.compile(r"(\[\s*\d+/\d+) (?:[\d:]+) ?[^\]]*\]")
 FIXED = {"WORKSHOP_SOURCE": "packages", "WORKSHOP_SIZE": "small", "CUDA_VISIBLE_DEVICES": ""}
 
 
@@ -32,11 +35,15 @@ def execute(path: Path, environment: dict[str, str]) -> nbformat.NotebookNode:
 
 
 def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take out what differs from run to run: times of execution and the state of widgets."""
+    """Take out what differs from run to run: times of execution, the Trainer's clock and the state of widgets."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            page = output.get("data", {}).get("text/html", "")
+            if "<progress" in page:
+                output["data"]["text/html"] = CLOCK.sub(r"\1]", page)
     return notebook
 
 
