@@ -4,7 +4,10 @@ from importlib import import_module
 
 from helpers.runtime import setup
 
-__all__ = ["attention", "data", "diagrams", "figures", "hub_only", "models", "setup", "sources", "splits"]
+__all__ = [
+    "attention", "charts", "data", "diagrams", "figures", "glove", "hub_only", "label", "lexicons", "metrics",
+    "models", "setup", "sources", "splits", "training", "uncertainty",
+]  # fmt: skip
 
 
 def __getattr__(name: str):

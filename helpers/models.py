@@ -13,9 +13,10 @@ from helpers.runtime import size_in_force, source_in_force
 def checkpoint(role: str) -> str:
     """A folder for `from_pretrained`, for the source that `helpers.setup()` chose.
 
-    role: "encoder" (a BERT-like model), "masked" and "next_sentence" (one with the heads that BERT was pretrained
-    with), "causal" and "instruct" (they continue texts; the second follows instructions), "sentencepiece" (a tokenizer
-    of translation models). With the Hub also the roles of its catalogue.
+    role: "encoder" (a BERT-like model), "tweets" (one for tweets where the source has one), "masked" and
+    "next_sentence" (one with the heads that BERT was pretrained with), "causal" and "instruct" (they continue texts;
+    the second follows instructions), "sentencepiece" (a tokenizer of translation models). With the Hub also the roles
+    of its catalogue.
 
     Raises ValueError with the known roles, SourceError where it cannot be fetched.
     """
@@ -115,6 +116,7 @@ def _prepared(name: str, make: Callable[[Path], None]) -> Path:
 
 PACKAGES: dict[str, Callable[[], Path]] = {
     "encoder": _encoder,
+    "tweets": _encoder,
     "masked": _pretraining,
     "next_sentence": _pretraining,
     "causal": _causal,

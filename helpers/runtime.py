@@ -8,7 +8,7 @@ import shutil
 import sys
 import urllib.request
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 
 SOURCES = ("hub", "packages")
@@ -18,12 +18,16 @@ SHOWN_VERSIONS = ("torch", "transformers", "datasets", "scikit-learn")
 
 @dataclass(frozen=True)
 class Workshop:
-    """What `setup()` found: the device ("cuda", "mps" or "cpu"), the source of the models, the size, the seed."""
+    """What `setup()` found: the device ("cuda", "mps" or "cpu"), the source of the models, the size, the seed.
+
+    precision: what TrainingArguments needs to compute with short numbers where this machine is faster with them.
+    """
 
     device: str
     source: str
     size: str
     seed: int
+    precision: dict = field(default_factory=dict)
 
     def pick(self, *, small, full, tiny=None):
         """The value for the size in force; `tiny` (for tests) is `small` where it is not given."""
@@ -48,12 +52,15 @@ def setup(source: str = "auto", size: str = "auto", seed: int = 0) -> Workshop:
 
     import torch
 
+    from helpers.precision import training_arguments
+
     device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     size = size or ("small" if device == "cpu" else "full")
     os.environ["WORKSHOP_SIZE"] = size
     _seed(seed)
-    warnings.filterwarnings("ignore", message="IProgress not found|.*pin_memory")  # true, and of no use to a learner
-    workshop = Workshop(device, source, size, seed)
+    # True, and of no use to a learner; the last one is peft's to mend.
+    warnings.filterwarnings("ignore", message="IProgress not found|.*pin_memory|.*is_gradient_checkpointing")
+    workshop = Workshop(device, source, size, seed, training_arguments(device))
     _print_table(workshop, why, late)
     return workshop
 
@@ -124,6 +131,7 @@ def _print_table(workshop: Workshop, why: str, late: bool) -> None:
         ("device", _device_name(workshop.device), _device_advice(workshop.device)),
         ("models from", f"{workshop.source} ({why})", _source_advice(workshop.source, late)),
         ("size", workshop.size, "" if workshop.size != "tiny" else "for tests: the numbers mean nothing"),
+        ("numbers", _precision_name(workshop.precision), ""),
         ("seed", str(workshop.seed), ""),
         ("memory", f"{memory:.0f} GB free", "" if memory > 3 else "close other programs: 3 GB are needed"),
         ("disk", f"{disk:.0f} GB free", "" if disk > 2 else f"make room for {folder}: 2 GB are needed"),
@@ -144,6 +152,13 @@ def _device_advice(device: str) -> str:
     if device == "cpu" and "google.colab" in sys.modules:
         return "fine; faster with a GPU: Runtime > Change runtime type > T4 GPU, then run this cell again"
     return ""
+
+
+def _precision_name(precision: dict) -> str:
+    """In words, what models are trained with on this machine."""
+    if precision.get("bf16"):
+        return "bfloat16 for training: faster here"
+    return "float16 for training: faster here" if precision.get("fp16") else "float32: no faster kind here"
 
 
 def _source_advice(source: str, late: bool) -> str:

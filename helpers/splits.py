@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 # Texts that share a run of so many words (a quote, a retweet, a reprint) stay on one side of a split.
 SHARED_RUN, SHARED_RUN_LONG = 8, 20
@@ -62,3 +62,19 @@ def split(frame: pd.DataFrame, run: int, seed: int) -> dict[str, pd.DataFrame]:
     validation, test = train_test_split(rest, test_size=0.5, stratify=rest, random_state=seed)
     parts = {"train": train, "validation": validation, "test": test}
     return {name: frame[group.isin(groups.index)] for name, groups in parts.items()}
+
+
+def folds(texts, labels, run: int, k: int = 5, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Row numbers of k pairs (train, held out) for cross-validation: each text is held out once.
+
+    texts, labels: sequences of the same length. Stratified by label as far as the groups allow; texts that share
+    `run` consecutive words are held out together. Raises ValueError where a class has fewer than k texts.
+    """
+    texts, labels = pd.Series(list(texts)), np.asarray(list(labels))
+    rarest = pd.Series(labels).value_counts()
+    if rarest.min() < k:
+        raise ValueError(
+            f"{k} folds need {k} texts of each class; {rarest.idxmin()!r} has {rarest.min()}. Use fewer folds."
+        )
+    splitter = StratifiedGroupKFold(n_splits=k, shuffle=True, random_state=seed)
+    return list(splitter.split(texts, labels, groups=same_source(texts, run)))

@@ -1,0 +1,174 @@
+"""What Day 2's cells share around the Trainer: the recipe, going on after an interruption, and the finished classifier.
+
+The recipe is spelled out in Day 2; `arguments` gives the same one to the cells that train again and again.
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from helpers import data, metrics, models
+from helpers.runtime import Workshop
+
+OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
+MAX_LENGTH = 64  # tokens: no tweet of 2016 is longer
+FINGERPRINT = "settings.json"
+# Not part of what a training is: where it writes, what it prints, and how it evaluates.
+BESIDE_THE_POINT = {
+    "output_dir", "run_name", "disable_tqdm", "report_to", "logging_strategy", "logging_steps", "logging_first_step",
+    "do_eval", "eval_strategy", "eval_steps", "per_device_eval_batch_size", "save_strategy", "save_steps",
+    "save_total_limit",
+}  # fmt: skip
+
+
+def arguments(workshop: Workshop, **changes):
+    """The TrainingArguments of Day 2's recipe, quiet and without checkpoints, for cells that train many times.
+
+    workshop: what setup() returned. changes: other values, such as num_train_epochs=4.
+    """
+    from transformers import TrainingArguments
+
+    recipe = {
+        "output_dir": str(OUTPUTS / "day2" / "many"),
+        "learning_rate": 2e-4,
+        "per_device_train_batch_size": 32,
+        "num_train_epochs": workshop.pick(tiny=1, small=2, full=2),
+        "max_steps": workshop.pick(tiny=2, small=-1, full=-1),
+        "warmup_steps": 0.1,
+        "weight_decay": 0.01,
+        "train_sampling_strategy": "group_by_length",
+        "per_device_eval_batch_size": 64,
+        "seed": workshop.seed,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "disable_tqdm": True,
+        **workshop.precision,
+    }
+    return TrainingArguments(**recipe | changes)
+
+
+def last_checkpoint(trainer) -> str | None:
+    """The newest whole checkpoint in the trainer's folder, for `trainer.train(resume_from_checkpoint=...)`.
+
+    None where there is none. A checkpoint counts only if it belongs to this training: the same settings, model and
+    training texts. Those of another training are removed, and so is one whose saving was cut short.
+    """
+    folder = Path(trainer.args.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    record, now = folder / FINGERPRINT, _fingerprint(trainer)
+    known = record.exists() and record.read_text(encoding="utf-8") == now
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    whole = [path for path in found if known and _is_whole(path)]
+    for path in found:
+        if path not in whole:
+            shutil.rmtree(path)
+    if not known:
+        temporary = record.with_suffix(".part")
+        temporary.write_text(now, encoding="utf-8")
+        temporary.replace(record)
+    return str(whole[-1]) if whole else None
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether the checkpoint's last file, the state of the trainer, is there and readable."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _fingerprint(trainer) -> str:
+    """Settings, model and training texts in a form that is equal exactly where they are."""
+    settings = {name: value for name, value in trainer.args.to_dict().items() if name not in BESIDE_THE_POINT}
+    texts = hashlib.sha256()
+    for row in trainer.train_dataset:
+        texts.update(repr((list(row["input_ids"]), row["label"])).encode())
+    model = {"shapes": {name: list(weight.shape) for name, weight in trainer.model.named_parameters()}}
+    model["trained"] = [name for name, weight in trainer.model.named_parameters() if weight.requires_grad]
+    model["from"] = Path(str(getattr(trainer.model.config, "name_or_path", ""))).name
+    return json.dumps({"settings": settings, "texts": texts.hexdigest(), "model": model}, default=str, sort_keys=True)
+
+
+def stance_model(workshop: Workshop) -> str:
+    """A folder with Day 2's stance classifier and its tokenizer, for from_pretrained.
+
+    It is trained once, on the training split of clinton_stance by Day 2's recipe, and kept in outputs/ for each size
+    and source. Whoever enters the day in the middle gets the same classifier as somebody who came from the top.
+    """
+    folder = OUTPUTS / "day2" / f"stance-{workshop.source}-{workshop.size}"
+    if (folder / "config.json").exists():
+        return str(folder)
+    from transformers import PrinterCallback
+
+    trainer = stance_trainer(workshop)
+    trainer.remove_callback(PrinterCallback)  # it would print the seconds
+    trainer.train()
+    save(trainer, folder)
+    return str(folder)
+
+
+def stance_trainer(workshop: Workshop):
+    """The Trainer of the stance task, ready to train: as Day 2 spells it out."""
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer
+
+    tweets = data.load("clinton_stance")
+    checkpoint = models.checkpoint("tweets")
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    tweets = tweets.map(lambda rows: tokenizer(rows["text"], truncation=True, max_length=MAX_LENGTH), batched=True)
+    names = tweets["train"].features["label"].names
+    torch.manual_seed(workshop.seed)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        checkpoint, id2label=dict(enumerate(names)), label2id={name: number for number, name in enumerate(names)}
+    )
+    return Trainer(
+        model=model,
+        args=arguments(workshop),
+        train_dataset=tweets["train"],
+        eval_dataset=tweets["validation"],
+        data_collator=DataCollatorWithPadding(tokenizer),
+        processing_class=tokenizer,
+        compute_metrics=metrics.compute_metrics,
+    )
+
+
+def save(trainer, folder: str | Path) -> None:
+    """Save a trainer's model and tokenizer to a folder, under another name first: there is never half a model.
+
+    The Trainer's settings, which it adds as a Python pickle, are left out: a pickle can run code when it is read.
+    """
+    folder = Path(folder)
+    temporary = folder.with_name(folder.name + ".part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    trainer.save_model(str(temporary))
+    (temporary / "training_args.bin").unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.replace(folder)
+
+
+def memory_beside_weights(model, collator, rows) -> dict[str, int]:
+    """Bytes that one training step needs beside the weights: gradients, the optimizer's averages, kept results.
+
+    rows: tokenized texts of one batch. Counted, not timed: a gradient and Adam's two averages in 32 bits for each
+    trained parameter, and every result of the forward pass in float32 that is kept for the backward pass.
+    """
+    import torch
+
+    kept = {}
+    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+
+    def keep(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    names = ("input_ids", "attention_mask", "token_type_ids", "label")
+    batch = collator([{name: row[name] for name in names if name in row} for row in rows])
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = model(**batch).loss
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    del loss
+    return {"gradients": 4 * trained, "optimizer": 8 * trained, "kept results": sum(kept.values())}

@@ -1,0 +1,105 @@
+"""The sentences that Day 2 prints about its results say what its saved tables say."""
+
+import re
+
+import nbformat
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from conftest import NOTEBOOKS
+
+[PATH] = [path for path in NOTEBOOKS if path.stem.startswith("day2")]
+CELLS = {cell["id"]: cell for cell in nbformat.read(PATH, as_version=4).cells if cell.cell_type == "code"}
+
+
+def printed(cell_id: str) -> str:
+    return "".join(output.text for output in CELLS[cell_id].outputs if output.output_type == "stream")
+
+
+def table(cell_id: str, header_rows: int = 1) -> pd.DataFrame:
+    """The (last) table among a cell's outputs; with two header rows the columns are (upper, lower)."""
+    [*_, page] = [o.data["text/html"] for o in CELLS[cell_id].outputs if "text/html" in o.get("data", {})]
+    rows = []
+    for row in BeautifulSoup(page, "html.parser").find_all("tr"):
+        cells = [(cell.get_text(), int(cell.get("colspan", 1))) for cell in row.find_all(["th", "td"])]
+        rows.append([text for text, span in cells for _ in range(span)])
+    columns = list(zip(*rows[:header_rows], strict=True))[1:] if header_rows > 1 else rows[0][1:]
+    body = [row for row in rows[header_rows:] if len(row) == len(columns) + 1 and any(row[1:])]
+    return pd.DataFrame([row[1:] for row in body], [row[0] for row in body], columns)
+
+
+def means(cell_id: str) -> pd.DataFrame:
+    """The numbers before the parentheses of a cross-validation table."""
+    found = table(cell_id)
+    scores = found[[column for column in found if column != "folds"]]
+    return scores.map(lambda text: float(text.split(" ")[0]) if text else float("nan"))
+
+
+def macro_f1(cell_id: str) -> pd.Series:
+    found = table(cell_id, header_rows=2).loc["Macro average"]
+    return pd.Series({system: float(value) for (measure, system), value in found.items() if measure == "F1"})
+
+
+def test_the_best_baseline_is_the_best_of_the_table():
+    f1 = macro_f1("baselines-report").drop("Majority")
+    name, value = re.search(
+        r"Best baseline on validation: (.+), macro F1 ([\d.]+)\.", printed("baselines-sentence")
+    ).groups()
+    assert float(value) == f1.max() == f1[name]
+
+
+def test_every_pattern_that_is_said_to_be_found_stands_in_the_table():
+    found = means("comparing-table")
+    precision, recall, f1 = (found[next(c for c in found if c.startswith(m))] for m in ("precision", "recall", "f1"))
+    words, tuned = ["RF + Count", "RF + TFIDF"], "Transformer, tuned"
+    holds = [
+        (precision[words] - recall[words]).min() > 0.2,
+        recall["XGB + Count"] > recall["RF + Count"],
+        f1["RF + GloVe"] < f1[words].min(),
+        f1["XGB + GloVe"] < f1[["XGB + Count", "XGB + TFIDF"]].min(),
+        f1.idxmax() == tuned,
+        abs(precision[tuned] - recall[tuned]) < 0.1,
+    ]
+    said = [line.startswith("found:") for line in printed("comparing-pattern").splitlines()]
+    assert said == holds
+
+
+def test_the_losses_from_sentiment_to_stance_are_the_tables_differences():
+    found = means("sentiment-table")
+    sentiment, stance = (found[next(c for c in found if what in c)] for what in ("on sentiment", "on stance"))
+    lines = re.findall(r"^(.+): ([\d.]+) (less|more) on stance", printed("sentiment-sentences"), flags=re.MULTILINE)
+    assert len(lines) == 4
+    for name, amount, direction in lines:
+        lost = sentiment[name] - stance[name]
+        assert abs(lost) == pytest.approx(float(amount), abs=0.006)
+        assert (lost > 0) == (direction == "less") or abs(lost) < 0.001
+
+
+def test_systems_trained_on_stance_are_not_scored_on_sentiment():
+    found = table("sentiment-table")
+    column = next(c for c in found if "on sentiment" in c)
+    assert (found.loc[["SVM (stance-trained)", "Transformer (stance-trained)"], column] == "").all()
+
+
+def test_the_difference_on_the_test_split_is_that_of_the_table():
+    f1, text = macro_f1("test-open"), printed("test-intervals")
+    difference, low, high = map(float, re.search(r"minus SVM: (\S+) \[(\S+), (\S+)\]", text).groups())
+    assert difference == pytest.approx(f1["Tuned transformer"] - f1["TF-IDF + SVM"], abs=0.011)
+    assert ("includes zero" in text) == (low <= 0 <= high)
+
+
+def test_the_test_split_is_opened_in_one_marked_cell_only():
+    opens = [name for name, cell in CELLS.items() if re.search(r"\[\"test\"\]", cell.source)]
+    assert opens == ["test-open"]
+    assert "opens-the-test-set" in CELLS["test-open"].metadata["tags"]
+
+
+def test_every_score_table_names_its_split():
+    for name, cell in CELLS.items():
+        if "metrics.report(" in cell.source and "display(" in cell.source:
+            assert re.search(r"([Vv]alidation|[Tt]raining|[Tt]est) split", printed(name)), name
+
+
+def test_stance_is_called_a_proxy_where_it_first_appears():
+    text = "\n".join(c.source for c in nbformat.read(PATH, as_version=4).cells if c.cell_type == "markdown")
+    assert text.index("a proxy for stance") - text.index("**stance**") < 1200

@@ -1,0 +1,139 @@
+"""Day 2's recipe, and trainings that go on after an interruption."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+import torch
+from conftest import NOTEBOOKS, ROOT
+from datasets import Dataset
+from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
+
+from helpers import training
+from helpers.runtime import Workshop
+
+WORKSHOP = Workshop("cpu", "packages", "small", 0)
+
+
+def tiny_trainer(folder, rows=24, width=16, **changes):
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=50, hidden_size=width, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    )
+    data = Dataset.from_dict(
+        {"input_ids": [[2, 5 + i % 40, 3] for i in range(rows)], "label": [i % 2 for i in range(rows)]}
+    )
+    settings = {"per_device_train_batch_size": 4, "save_strategy": "steps", "save_steps": 2, "use_cpu": True}
+    settings |= {"logging_strategy": "no", "disable_tqdm": True, "num_train_epochs": 1}
+    return Trainer(
+        BertForSequenceClassification(config), TrainingArguments(str(folder), **settings | changes), train_dataset=data
+    )
+
+
+def test_a_training_that_was_never_started_has_no_checkpoint(tmp_path):
+    assert training.last_checkpoint(tiny_trainer(tmp_path)) is None
+
+
+def test_the_same_training_goes_on_from_its_last_checkpoint(tmp_path):
+    first = tiny_trainer(tmp_path)
+    training.last_checkpoint(first)
+    first.train()
+    again = tiny_trainer(tmp_path)
+    assert training.last_checkpoint(again).endswith("checkpoint-6")
+    again.train(resume_from_checkpoint=training.last_checkpoint(again))
+    assert again.state.global_step == 6
+    for name, weight in again.model.named_parameters():
+        assert torch.equal(weight, dict(first.model.named_parameters())[name]), name
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 1e-3}, {"rows": 28}, {"width": 32}])
+def test_other_settings_texts_or_models_start_anew(tmp_path, change):
+    first = tiny_trainer(tmp_path)
+    training.last_checkpoint(first)
+    first.train()
+    assert training.last_checkpoint(tiny_trainer(tmp_path, **change)) is None
+    assert not list(tmp_path.glob("checkpoint-*"))
+
+
+def test_what_is_printed_or_kept_does_not_make_it_another_training(tmp_path):
+    first = tiny_trainer(tmp_path)
+    training.last_checkpoint(first)
+    first.train()
+    assert training.last_checkpoint(tiny_trainer(tmp_path, logging_strategy="steps", save_total_limit=3))
+
+
+def test_a_checkpoint_whose_saving_was_cut_short_is_not_used(tmp_path):
+    first = tiny_trainer(tmp_path)
+    training.last_checkpoint(first)
+    first.train()
+    (tmp_path / "checkpoint-6" / "trainer_state.json").write_text('{"global_')
+    assert training.last_checkpoint(tiny_trainer(tmp_path)).endswith("checkpoint-4")
+    assert not (tmp_path / "checkpoint-6").exists()
+
+
+KILLED = """
+import sys; sys.path[:0] = [{tests!r}, {root!r}]
+from pathlib import Path
+from test_training import tiny_trainer
+from helpers import training
+trainer = tiny_trainer(Path({folder!r}), num_train_epochs=100000)
+last = training.last_checkpoint(trainer)
+print("from", last, flush=True)
+trainer.train(resume_from_checkpoint=last)
+"""
+
+
+def test_a_training_killed_in_the_middle_goes_on_when_it_is_run_again(tmp_path):
+    """A process that trains without end is killed once it has a checkpoint; run again, it starts from there."""
+    script = KILLED.format(tests=str(ROOT / "tests"), root=str(ROOT), folder=str(tmp_path / "run"))
+    command = [sys.executable, "-c", script]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("run/checkpoint-*/trainer_state.json"))) < 3:
+        assert process.poll() is None and time.monotonic() < deadline
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    line = second.stdout.readline()
+    second.kill()
+    second.wait()
+    assert "checkpoint-" in line, line
+
+
+def test_half_a_model_is_never_left(tmp_path, monkeypatch):
+    trainer = tiny_trainer(tmp_path / "run")
+    training.save(trainer, tmp_path / "model")
+    before = (tmp_path / "model" / "config.json").read_text()
+
+    def breaks(folder):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(trainer, "save_model", breaks)
+    with pytest.raises(OSError, match="disk full"):
+        training.save(trainer, tmp_path / "model")
+    assert (tmp_path / "model" / "config.json").read_text() == before
+
+
+def test_freezing_needs_less_memory_beside_the_weights():
+    trainer = tiny_trainer("outputs/none")
+    collator = trainer.data_collator
+    full = training.memory_beside_weights(trainer.model, collator, trainer.train_dataset.select(range(4)))
+    for weight in trainer.model.base_model.parameters():
+        weight.requires_grad = False
+    head = training.memory_beside_weights(trainer.model, collator, trainer.train_dataset.select(range(4)))
+    trained = sum(w.numel() for w in trainer.model.parameters() if w.requires_grad)
+    assert head["gradients"] == 4 * trained and head["optimizer"] == 8 * trained
+    assert head["kept results"] < full["kept results"] / 5
+
+
+def test_the_notebook_spells_out_the_recipe_that_the_helper_gives():
+    [path] = [path for path in NOTEBOOKS if path.stem.startswith("day2")]
+    cells = {cell["id"]: cell.source for cell in nbformat.read(path, as_version=4).cells}
+    names = {"workshop": WORKSHOP, "TrainingArguments": TrainingArguments}
+    exec(cells["trainer-arguments"], names)
+    shown, used = names["settings"].to_dict(), training.arguments(WORKSHOP).to_dict()
+    differ = {name for name in shown if shown[name] != used[name]}
+    assert differ <= training.BESIDE_THE_POINT
