@@ -79,14 +79,14 @@ def label_file(
 ) -> Labelled | None:
     """Label every text of a CSV or Parquet file; stopped and called again, it goes on.
 
-    path: the file, .csv (UTF-8, commas, semicolons or tabs) or .parquet. model: the folder of a fine-tuned classifier.
+    path: the file, .parquet or .csv (UTF-8; commas, semicolons, tabs or pipes). model: the folder of the classifier.
     text: the column that holds the texts. output: .csv or .parquet; by default `path` with .labelled before its ending.
     batch_size: texts that go through the model at once. restart: throw away what an earlier run left, and its output.
     progress: show a bar with the time left. rows_per_part: how many rows are in memory, and lost at most by a stop.
 
     Returns what was written; None in the processes of `accelerate launch` that only help. Raises LabelError.
     """
-    path, model = Path(path), Path(model)
+    path, model = Path(path).expanduser(), Path(model).expanduser()
     source = open_table(path, text)
     output = output_path(path, output)
     from helpers import classifier, precision  # takes seconds: mistakes in the names above show before

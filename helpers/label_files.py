@@ -29,7 +29,7 @@ class CsvTable:
 
     def __init__(self, path: Path, text: str):
         self.path = path
-        headers = {separator: self._header(separator) for separator in ",;\t"}
+        headers = {separator: self._header(separator) for separator in ",;\t|"}
         # Spreadsheets of many countries write semicolons: the separator that makes the asked column appear is meant.
         likely = max(headers, key=lambda separator: len(headers[separator]))
         self.separator = next((separator for separator, names in headers.items() if text in names), likely)

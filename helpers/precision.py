@@ -65,18 +65,20 @@ def _fast_float16(device: str | torch.device) -> bool:
 
 
 @cache
-def _times_faster(width: int = 512, rounds: int = 5) -> float:
+def _times_faster(width: int = 512, seconds: float = 0.1) -> float:
     """How many times faster the processor multiplies two (width, width) matrices in bfloat16 than in float32.
 
-    The best of some rounds each, in turn, so that other work on the machine slows both or neither.
+    The best of many rounds each, in turn, because other work on the machine slows most of them.
     """
     best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
     matrices = {dtype: torch.ones(width, width, dtype=dtype) for dtype in best}
+    begun, rounds = time.perf_counter(), 0
     with torch.inference_mode():
-        for round_ in range(rounds + 1):
+        while rounds < 3 or time.perf_counter() - begun < seconds:
             for dtype, matrix in matrices.items():
                 start = time.perf_counter()
                 matrix @ matrix
-                if round_ > 0:  # the first call of each prepares
+                if rounds > 0:  # the first call of each prepares
                     best[dtype] = min(best[dtype], time.perf_counter() - start)
+            rounds += 1
     return best[torch.float32] / best[torch.bfloat16]

@@ -74,18 +74,18 @@ def test_publish_writes_the_address_everywhere(tmp_path, monkeypatch):
     for name in ["pyproject.toml", "README.md"]:
         (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "notebooks").mkdir()
-    copy = tmp_path / "notebooks" / NOTEBOOKS[0].name
-    copy.write_bytes(NOTEBOOKS[0].read_bytes())
+    copies = [tmp_path / "notebooks" / path.name for path in NOTEBOOKS]
+    for copy, path in zip(copies, NOTEBOOKS, strict=True):
+        copy.write_bytes(path.read_bytes())
     monkeypatch.setattr(publish, "ROOT", tmp_path)
     old = publish.address()
     publish.write("some-group/some-name", "v1")
     assert publish.address() == "some-group/some-name"
-    assert publish.badge("some-group/some-name", "v1", copy.name) in (tmp_path / "README.md").read_text(
-        encoding="utf-8"
-    )
-    assert '--branch v1 "https://github.com/some-group/some-name"' in copy.read_text(encoding="utf-8").replace(
-        '\\"', '"'
-    )
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    for copy in copies:
+        assert publish.badge("some-group/some-name", "v1", copy.name) in readme
+        content = copy.read_text(encoding="utf-8").replace('\\"', '"')
+        assert '--branch v1 "https://github.com/some-group/some-name"' in content
     for path in tmp_path.rglob("*.*"):
         assert old not in path.read_text(encoding="utf-8")
 
