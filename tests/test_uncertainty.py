@@ -67,6 +67,19 @@ def test_the_interval_of_an_accuracy_is_near_the_exact_one():
     assert abs(ours.low - exact.low) < 0.01 and abs(ours.high - exact.high) < 0.01
 
 
+def test_the_interval_is_scipys_bca_and_no_simpler_one():
+    truth, predicted = sample(60, seed=3)
+    found = uncertainty.bootstrap_interval(truth, predicted, "accuracy", resamples=500)
+    ends = {
+        method: stats.bootstrap(
+            (truth == predicted,), np.mean, n_resamples=500, method=method, random_state=np.random.default_rng(0)
+        ).confidence_interval
+        for method in ("BCa", "percentile", "basic")
+    }
+    equal = {method: bool(np.allclose([found.low, found.high], end)) for method, end in ends.items()}
+    assert equal == {"BCa": True, "percentile": False, "basic": False}
+
+
 def test_the_interval_holds_the_true_score_in_about_95_of_100_samples():
     recall, false, share = 0.8, 0.1, 0.3
     tp, fp, fn, tn = share * recall, (1 - share) * false, share * (1 - recall), (1 - share) * (1 - false)
@@ -247,6 +260,16 @@ def test_the_corrected_interval_is_centred_on_the_corrected_share_and_takes_name
     assert np.isclose(found.value, uncertainty.corrected_share(new.mean(), *rates))
     assert found.low < found.value < found.high
     assert found == uncertainty.corrected_share_interval(truth, predicted, new)
+
+
+def test_more_new_texts_or_more_validation_texts_make_the_corrected_interval_narrower():
+    def width(validation_rows: int, new_rows: int) -> float:
+        validation, new = sample(validation_rows, seed=0), sample(new_rows, seed=1)
+        found = uncertainty.corrected_share_interval(*validation, new[1])
+        return found.high - found.low
+
+    assert width(5000, 5000) < 0.6 * width(5000, 100)
+    assert width(5000, 5000) < 0.6 * width(100, 5000)
 
 
 def test_a_validation_sample_that_says_almost_nothing_gives_an_interval_that_says_so():
