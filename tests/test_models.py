@@ -48,7 +48,7 @@ def test_the_sentencepiece_tokenizer_reads_back_what_it_cut():
 
 
 def test_an_unknown_role_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="encoder, masked, next_sentence, causal"):
+    with pytest.raises(ValueError, match="encoder, tweets, masked, next_sentence, causal"):
         models.checkpoint("oracle")
 
 
