@@ -15,7 +15,12 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, MarianConfig, MarianMTModel
 from transformers.models.marian.modeling_marian import MarianSinusoidalPositionalEmbedding
 
+from helpers.greedy import greedy
 from helpers.shortlist import Shortlist, ShortlistProcessor, trimmed
+
+# Settings that helpers.greedy heeds; with any other that differs from its default, generate itself does the work.
+PLAIN = {"max_length", "max_new_tokens", "num_beams", "suppress_tokens", "eos_token_id", "pad_token_id"}
+PLAIN |= {"decoder_start_token_id", "transformers_version"}
 
 
 class BergamotConfig(MarianConfig):
@@ -109,6 +114,12 @@ class BergamotMTModel(MarianMTModel):
             raise ValueError(
                 "generate(shortlist=True) gives token ids only. For scores pass model.shortlist.processor."
             )
+        plain = settings.to_diff_dict().keys() <= PLAIN and settings.num_beams in (None, 1)
+        if plain and options.keys() <= {"input_ids", "attention_mask"}:
+            mask = options.get("attention_mask", (source != self.config.pad_token_id).long())
+            longest = settings.max_new_tokens + 1 if settings.max_new_tokens else settings.max_length
+            suppressed = settings.suppress_tokens or []
+            return greedy(self, source, mask, min(longest, self.config.max_position_embeddings), suppressed)
         allowed = self.shortlist.allowed(source)
         pieces = nn.functional.pad(allowed.any(dim=0), (0, 1), value=True).nonzero()[:, 0]  # with padding, the last
 

@@ -71,7 +71,7 @@ def engine_case(pair, count):
 
 
 needs_engine = pytest.mark.skipif(not engine.AVAILABLE, reason="the wheel's engine runs on Linux, x86-64")
-counts = pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.long)])
+counts = pytest.mark.parametrize("count", [60, pytest.param(200, marks=pytest.mark.long)])
 
 
 @pytest.mark.parametrize("pair", PAIRS)
