@@ -5,9 +5,6 @@ alignments (which pieces translate which) leaves some hundreds. It is also a bri
 any word, and one in ten sentences comes out a little different.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import nn
 from transformers import LogitsProcessor
@@ -64,21 +61,3 @@ class ShortlistProcessor(LogitsProcessor):
         forbidden = self.forbidden.repeat_interleave(len(scores) // len(self.forbidden), dim=0)
         beyond = scores.shape[1] - forbidden.shape[1]
         return scores.masked_fill(nn.functional.pad(forbidden, (0, beyond)), -torch.inf)
-
-
-@contextmanager
-def trimmed(model, pieces: torch.Tensor) -> Iterator[None]:
-    """While it lasts, the decoder of `model` knows only these pieces, numbered by their place in `pieces`.
-
-    The rows of the embeddings and of the output are picked, so that nothing is computed for the other pieces.
-    """
-    decoder, head, bias = model.model.decoder, model.lm_head, model.final_logits_bias
-    embeddings, weight = decoder.embed_tokens, head.weight[pieces]
-    small_head = nn.Linear(weight.shape[1], len(pieces), bias=False, device="meta")
-    small_head.weight = nn.Parameter(weight, requires_grad=False)
-    try:
-        decoder.embed_tokens = nn.Embedding.from_pretrained(embeddings.weight[pieces])
-        model.lm_head, model.final_logits_bias = small_head, bias[:, pieces]
-        yield
-    finally:
-        decoder.embed_tokens, model.lm_head, model.final_logits_bias = embeddings, head, bias
