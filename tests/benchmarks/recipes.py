@@ -24,6 +24,7 @@ workshop = helpers.setup(source="packages", size="small")
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import torch  # noqa: E402
+from accelerate.state import AcceleratorState  # noqa: E402
 from datasets import Dataset  # noqa: E402
 from sklearn.metrics import f1_score  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
@@ -51,6 +52,7 @@ def course(seed: int, **changes) -> TrainingArguments:
 
 def trained(rows: Dataset, settings: TrainingArguments, collator, seed: int) -> tuple[Trainer, float]:
     """A finished Trainer and the seconds its training took."""
+    AcceleratorState._reset_state(reset_partial_state=True)  # it remembers the number format of the first Trainer
     torch.manual_seed(seed)
     model = AutoModelForSequenceClassification.from_pretrained(CHECKPOINT)
     trainer = Trainer(model, settings, collator, rows, processing_class=TOKENIZER)
