@@ -72,7 +72,7 @@ def label_file(
     model: str | Path,
     text: str,
     output: str | Path | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     restart: bool = False,
     progress: bool = True,
     rows_per_part: int = ROWS_PER_PART,
@@ -81,7 +81,7 @@ def label_file(
 
     path: the file, .parquet or .csv (UTF-8; commas, semicolons, tabs or pipes). model: the folder of the classifier.
     text: the column that holds the texts. output: .csv or .parquet; by default `path` with .labelled before its ending.
-    batch_size: texts that go through the model at once. restart: throw away what an earlier run left, and its output.
+    batch_size: texts at once (32, on a GPU 128). restart: throw away what an earlier run left, and its output.
     progress: show a bar with the time left. rows_per_part: how many rows are in memory, and lost at most by a stop.
 
     Returns what was written; None in the processes of `accelerate launch` that only help. Raises LabelError.
@@ -183,9 +183,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--batch-size",
         type=_positive,
-        default=64,
         metavar="N",
-        help="texts that go through the model at once (default: 64); fewer need less memory",
+        help="texts that go through the model at once (default: 32, on a GPU 128); fewer need less memory",
     )
     parser.add_argument(
         "--restart", action="store_true", help="begin anew: throw away an unfinished run and replace the output"
