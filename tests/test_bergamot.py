@@ -2,6 +2,7 @@
 
 import json
 import random
+from functools import cache
 
 import engine
 import numpy as np
@@ -60,6 +61,7 @@ def agreement(ours, theirs):
     return sum(a == b for a, b in zip(ours, theirs, strict=True)) / len(theirs)
 
 
+@cache
 def engine_case(pair, count):
     """Texts in the source language (the engine's own Portuguese for pt-en) and the engine's translations."""
     there = engine.load("en-pt")
