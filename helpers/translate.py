@@ -8,6 +8,7 @@ text comes back in its place, with a list of what was changed.
 import hashlib
 import json
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -84,12 +85,12 @@ def _joined(parts: list[str], changes: list[str], found: dict[str, tuple[str, bo
 
 def _translate_sentences(parts, model, tokenizer, batch_tokens, options, progress) -> dict[str, tuple[str, bool]]:
     """For each part its translation and whether it is complete; in batches of similar length, the longest first."""
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     lengths = {part: len(ids) for part, ids in zip(parts, tokenizer(parts)["input_ids"], strict=True)} if parts else {}
     order = sorted(parts, key=lengths.get, reverse=True)
     found = {}
-    with tqdm(total=len(order), desc="sentences", disable=not progress) as bar:
+    with tqdm(total=len(order), desc="sentences", disable=not progress, file=sys.stdout) as bar:
         while len(found) < len(order):
             longest = lengths[order[len(found)]]
             batch = order[len(found) : len(found) + max(1, batch_tokens // longest)]
@@ -119,13 +120,13 @@ def translate_corpus(texts: list[str], model, tokenizer, folder: str | Path, *, 
 
     Returns the list of Translation. Raises ValueError where a part in the folder is of other texts or settings.
     """
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     progress = options.pop("progress", True)
     found = []
-    for start in tqdm(range(0, len(texts), part_size), desc="parts", disable=not progress):
+    for start in tqdm(range(0, len(texts), part_size), desc="parts", disable=not progress, file=sys.stdout):
         part, place = texts[start : start + part_size], folder / f"part-{start // part_size:05}.json"
         key = _fingerprint(part, model, options)
         if place.exists():

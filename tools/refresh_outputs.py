@@ -6,6 +6,7 @@ Timings and widget states are left out: they differ from run to run and say noth
 
 import os
 import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,9 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parent.parent
 # The Trainer's progress: "[38/38 00:12, Epoch 2/2]" without the minutes.
 CLOCK = re.compile(r"(\[\s*\d+/\d+) (?:[\d:]+) ?[^\]]*\]")
+# A bar in plain text draws over itself, and shows the time: "parts: 100%|###| 5/5 [00:12<00:00, 2.4s/it]".
+DRAWN_OVER = re.compile(r"[^\n]*\r(?=[^\n])")
+BAR_CLOCK = re.compile(r"(?<=\d) \[\d+:\d+<[^\]\n]*\]")
 FIXED = {"WORKSHOP_SOURCE": "packages", "WORKSHOP_SIZE": "small", "CUDA_VISIBLE_DEVICES": ""}
 
 
@@ -41,6 +45,8 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
+            if "text" in output:  # of a progress bar only its end, without the clock
+                output["text"] = BAR_CLOCK.sub("", DRAWN_OVER.sub("", output["text"]))
             page = output.get("data", {}).get("text/html", "")
             if "<progress" in page:
                 output["data"]["text/html"] = CLOCK.sub(r"\1]", page)
@@ -51,6 +57,8 @@ def main(names: list[str]) -> None:
     paths = [Path(name) for name in names] or sorted((ROOT / "notebooks").glob("*.ipynb"))
     for path in paths:
         start = time.perf_counter()
+        # What an earlier run kept would be gone on with, and the cells would show less.
+        shutil.rmtree(ROOT / "outputs" / path.stem.split("_")[0], ignore_errors=True)
         notebook = execute(path.resolve(), FIXED)
         temporary = path.with_suffix(".tmp")
         nbformat.write(notebook, temporary)

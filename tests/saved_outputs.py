@@ -1,0 +1,29 @@
+"""What a notebook's saved outputs say: printed text and tables by cell id."""
+
+import nbformat
+import pandas as pd
+from bs4 import BeautifulSoup
+from conftest import NOTEBOOKS
+
+
+class SavedOutputs:
+    """The code cells of one day's notebook with their outputs. day: such as "day2"."""
+
+    def __init__(self, day: str):
+        [self.path] = [path for path in NOTEBOOKS if path.stem.startswith(day)]
+        notebook = nbformat.read(self.path, as_version=4)
+        self.cells = {cell["id"]: cell for cell in notebook.cells if cell.cell_type == "code"}
+
+    def printed(self, cell_id: str) -> str:
+        return "".join(output.text for output in self.cells[cell_id].outputs if output.output_type == "stream")
+
+    def table(self, cell_id: str, header_rows: int = 1) -> pd.DataFrame:
+        """The (last) table among a cell's outputs; with two header rows the columns are (upper, lower)."""
+        [*_, page] = [o.data["text/html"] for o in self.cells[cell_id].outputs if "text/html" in o.get("data", {})]
+        rows = []
+        for row in BeautifulSoup(page, "html.parser").find_all("tr"):
+            cells = [(cell.get_text(), int(cell.get("colspan", 1))) for cell in row.find_all(["th", "td"])]
+            rows.append([text for text, span in cells for _ in range(span)])
+        columns = list(zip(*rows[:header_rows], strict=True))[1:] if header_rows > 1 else rows[0][1:]
+        body = [row for row in rows[header_rows:] if len(row) == len(columns) + 1 and any(row[1:])]
+        return pd.DataFrame([row[1:] for row in body], [row[0] for row in body], columns)

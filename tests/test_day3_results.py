@@ -1,0 +1,88 @@
+"""The sentences that Day 3 prints about its results say what its saved tables say."""
+
+import re
+
+import pytest
+from saved_outputs import SavedOutputs
+
+DAY = SavedOutputs("day3")
+printed, table = DAY.printed, DAY.table
+
+
+def numbers(pattern: str, cell_id: str) -> tuple[float, ...]:
+    return tuple(float(number.rstrip("%")) for number in re.search(pattern, printed(cell_id)).groups())
+
+
+@pytest.mark.parametrize("other", ["grid", "random"])
+def test_what_is_said_of_the_samplers_fits_their_means(other):
+    means = {
+        name: float(value) for name, value in re.findall(r"^   (\w+) +([\d.]+) \[", printed("samplers-sentence"), re.M)
+    }
+    difference, low, high = numbers(rf"TPE minus {other}: (\S+) \[(\S+), (\S+)\]", "samplers-sentence")
+    assert difference == pytest.approx(means["TPE"] - means[other], abs=0.0011)
+    line = next(line for line in printed("samplers-sentence").splitlines() if f"minus {other}" in line)
+    assert ("includes zero" in line) == (low <= 0 <= high)
+
+
+def test_the_search_pruned_some_trials_and_ran_the_others_to_their_end():
+    states = table("trainer-trials")["state"].value_counts()
+    complete, pruned = numbers(r"(\d+) trials ran to their end, (\d+) were pruned", "trainer-trials")
+    assert (states["COMPLETE"], states["PRUNED"]) == (complete, pruned)
+    assert pruned >= 1 and complete + pruned >= 8
+    run, planned = numbers(r"(\d+) epochs were run of (\d+)", "trainer-trials")
+    assert run < planned
+
+
+def test_the_best_trial_is_the_best_of_the_table():
+    trials = table("trainer-trials")
+    complete = trials[trials["state"] == "COMPLETE"]["value"].astype(float)
+    [best] = numbers(r"validation texts: ([\d.]+) macro F1", "honest-load")
+    assert complete.max() == pytest.approx(best, abs=0.0011)
+
+
+def test_the_winners_curse_grows_with_the_trials():
+    too_good = table("honest-curse-table")["too good by"].astype(float)
+    assert too_good.is_monotonic_increasing
+
+
+def test_the_difference_on_the_test_split_is_that_of_the_table():
+    scores = table("honest-test").astype(float)
+    by_seed = scores["tuned"] - scores["default"]
+    difference, low, high = numbers(r"tuned minus default (\S+) \[(\S+), (\S+)\]", "honest-difference")
+    assert difference == pytest.approx(by_seed.iloc[0], abs=0.0015)
+    assert ("does not include zero" in printed("honest-difference")) == (not low <= 0 <= high)
+    lowest, highest = numbers(r"goes from (\S+) to (\S+)\.\n", "honest-difference")
+    assert (lowest, highest) == pytest.approx((by_seed.min(), by_seed.max()), abs=0.0015)
+
+
+def test_two_workers_finish_what_was_asked_though_one_was_killed():
+    assert "exit code 0" in printed("workers-kill")
+    states = re.search(r"^trials: (.+)$", printed("workers-status"), re.M)[1]
+    counts = {name: int(count) for count, name in re.findall(r"(\d+) (\w+)", states)}
+    assert counts["complete"] + counts.get("pruned", 0) == 24
+    assert "running" not in counts and "waiting" not in counts
+
+
+def test_the_best_head_is_the_best_of_the_table():
+    scores = table("model-heads").iloc[-2:].astype(float)
+    layer, head, share = numbers(r"layer (\d), head (\d) .* right for (\d+%)", "model-heads")
+    assert scores.iloc[int(layer), int(head)] == scores.max(axis=None)
+    assert share / 100 == pytest.approx(scores.max(axis=None), abs=0.006)
+
+
+def test_the_highest_and_lowest_category_are_those_of_the_table():
+    chrf = table("judging-categories")["chrF"].astype(float)
+    said = re.search(r"highest chrF: (\w+); lowest: (\w+)", printed("judging-categories")).groups()
+    assert said == (chrf.idxmax(), chrf.idxmin())
+
+
+def test_scores_of_translations_carry_their_signature():
+    assert printed("judging-scores").count("|version:") == 2
+
+
+def test_flips_are_what_is_missing_to_full_agreement():
+    share, texts = numbers(r"same answer for ([\d.]+)% of (\d+) tweets", "study-classify")
+    [flips] = numbers(r"(\d+) answers flipped", "study-flips")
+    assert flips == pytest.approx((1 - share / 100) * texts, abs=0.2)
+    directions = [int(count) for count in re.findall(r"(\d+) from ", printed("study-flips"))]
+    assert sum(directions) == flips
