@@ -3,6 +3,7 @@
 The recipe is spelled out in Day 2; `arguments` gives the same one to the cells that train again and again.
 """
 
+import gc
 import hashlib
 import json
 import shutil
@@ -29,6 +30,7 @@ def arguments(workshop: Workshop, **changes):
     """
     from transformers import TrainingArguments
 
+    gc.collect()  # a Trainer and its callbacks hold each other: an earlier one, with its optimizer, is freed only so
     recipe = {
         "output_dir": str(OUTPUTS / "day2" / "many"),
         "learning_rate": 2e-4,

@@ -106,6 +106,14 @@ def trainer(workshop: Workshop, rows, tokenizer, model_init=model_init, **change
     return made
 
 
+def without_optimizer(trainer: Trainer) -> Trainer:
+    """The same Trainer without what only training needs: gradients and the optimizer's averages, thrice the weights."""
+    trainer.optimizer = trainer.lr_scheduler = None
+    trainer.accelerator.free_memory()
+    trainer.model.zero_grad(set_to_none=True)
+    return trainer
+
+
 class PrintTrials(TrainerCallback):
     """Prints a line at the end of each training of a search: its settings, and macro F1 after each epoch."""
 

@@ -26,9 +26,12 @@ def test_notebook_runs_and_gives_its_saved_outputs(path):
     assert result.returncode == 0, result.stdout[-6000:]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS[:1], ids=lambda path: path.stem)
 def test_notebook_runs_at_size_tiny(path):
-    """The size for tests runs the same cells; its outputs are not compared."""
+    """The size for tests runs the same cells; its outputs are not compared.
+
+    Of the later days test_sections.py runs every cell at this size.
+    """
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.metadata.pop("tags", None)

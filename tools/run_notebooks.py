@@ -16,6 +16,8 @@ from nbconvert import HTMLExporter
 from refresh_outputs import ROOT, execute
 
 PAGES = ROOT / "html"
+# Long lines of code and text are broken rather than cut off at the edge of the page.
+WRAP = "<style>.jp-InputArea-editor .highlight pre, .jp-RenderedText pre { white-space: pre-wrap; }</style></head>"
 
 
 def mathml(markdown: str) -> str:
@@ -37,6 +39,7 @@ def page(notebook: nbformat.NotebookNode) -> str:
     body, _ = exporter.from_notebook_node(notebook)
     # What is left asks other sites for MathJax, Mermaid and empty addresses: nothing here needs them.
     body = re.sub(r"<script[^>]*src=\"(https?:[^\"]*)?\"[^>]*>\s*</script>", "", body)
+    body = body.replace("</head>", WRAP, 1)
     return re.sub(r"<script type=\"(module|text/x-mathjax-config)\">.*?</script>", "", body, flags=re.DOTALL)
 
 
