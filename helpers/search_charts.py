@@ -78,6 +78,8 @@ def best_so_far(trials: pd.DataFrame, ylabel: str, title: str) -> None:
         axis.fill_between(found.mean().index, found.quantile(0.1), found.quantile(0.9), alpha=0.2)
         after = [1, trials["trial"].max() // 2, trials["trial"].max()]
         told.append(f"{name}: " + ", ".join(f"{found.mean()[n]:.3f} after {n}" for n in dict.fromkeys(after) if n))
-    axis.set(xlabel="trials", ylabel=ylabel, title=title)
+    # The first trials of a search can be anything: they would leave no room for what comes after.
+    settled = trials[trials["trial"] >= min(3, trials["trial"].max())]["best"]
+    axis.set(xlabel="trials", ylabel=ylabel, title=title, ylim=(settled.quantile(0.02), settled.max() + 0.002))
     axis.legend()
     figures.show(figure, f"{title}. {ylabel} so far by number of trials, means over repetitions. {'; '.join(told)}.")

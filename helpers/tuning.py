@@ -117,11 +117,12 @@ def without_optimizer(trainer: Trainer) -> Trainer:
 class PrintTrials(TrainerCallback):
     """Prints a line at the end of each training of a search: its settings, and macro F1 after each epoch."""
 
-    def on_train_end(self, args, state, control, **_):
+    def on_train_end(self, args, state, control, model=None, **_):
+        frozen = sum(not any(p.requires_grad for p in layer.parameters()) for layer in model.base_model.encoder.layer)
         scores = [f"{entry['eval_macro_f1']:.2f}" for entry in state.log_history if "eval_macro_f1" in entry]
         print(
             f"learning rate {args.learning_rate:.1e}, {args.num_train_epochs} epochs, weight decay "
-            f"{args.weight_decay:.3f}: {' '.join(scores)}",
+            f"{args.weight_decay:.3f}, {frozen} layers frozen: {' '.join(scores)}",
             flush=True,
         )
 
@@ -141,7 +142,7 @@ def finished_study(workshop: Workshop) -> optuna.Study:
             n_trials=missing,
             direction="maximize",
             backend="optuna",
-            sampler=optuna.samplers.TPESampler(seed=workshop.seed + finished(study)),
+            sampler=optuna.samplers.TPESampler(n_startup_trials=4, seed=workshop.seed + finished(study)),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2 * steps),
             load_if_exists=True,
             **shared,
