@@ -66,10 +66,15 @@ def _work_alone(settings: dict) -> None:
 def launch(count: int, **settings) -> None:
     """Run `count` workers, each in a process of its own, until all have ended; those that live do what others leave.
 
+    A single worker works in this process, so that whoever kills the command kills its worker.
+
     settings: the arguments of `work`. Raises SearchError for an objective or a study that does not fit.
     """
     load_objective(settings["objective"])
     join_study(*(settings[key] for key in ("file", "name", "objective", "direction")))
+    if count == 1:
+        work(**settings)
+        return
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cpu_count() // count)))
     context = multiprocessing.get_context("spawn")  # a fresh Python: it reads OMP_NUM_THREADS before it imports torch
     processes = [context.Process(target=_work_alone, args=(settings,)) for _ in range(count)]

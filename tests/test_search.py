@@ -160,10 +160,19 @@ def test_the_same_command_goes_on_after_the_whole_search_was_ended(study_at):
     assert len(set(xs(study))) == 5  # the two that were ended are tried again, and no other twice
 
 
-def test_a_search_whose_only_worker_is_killed_says_that_it_is_not_done(study_at):
+def test_the_only_worker_is_the_command_itself(study_at):
     with closing(Waiting(1)) as waiting:
-        command = start(study_at, "--trials", 2, waiting=waiting)
-        os.kill(waiting.meet()[0], signal.SIGKILL)
+        command = start(study_at, "--trials", 1, waiting=waiting)
+        assert waiting.meet() == {0: command.pid}
+        waiting.release(0)
+        assert ended(command)[0] == 0
+
+
+def test_a_search_whose_workers_are_all_killed_says_that_it_is_not_done(study_at):
+    with closing(Waiting(2)) as waiting:
+        command = start(study_at, "--trials", 4, "--workers", 2, waiting=waiting)
+        for process in waiting.meet().values():
+            os.kill(process, signal.SIGKILL)
         code, output, errors = ended(command)
     assert code == 1
     assert "gone" in output and "same command goes on" in errors
