@@ -27,3 +27,36 @@ def loopback_only(request, monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def hub_repositories(tmp_path_factory):
+    """A folder with tiny models for the stand-in Hub, made once; nobody changes them."""
+    import hub_models
+
+    folder = tmp_path_factory.mktemp("hub")
+    hub_models.build(folder)
+    return folder
+
+
+@pytest.fixture
+def hub(hub_repositories):
+    """A stand-in for the Hugging Face Hub that serves every repository of the catalogue, and fails when told to."""
+    from hub_server import StandIn
+
+    with StandIn() as server:
+        for config in hub_repositories.glob("*/*/config.json"):
+            server.add(f"models/{config.parent.relative_to(hub_repositories).as_posix()}", config.parent)
+        yield server
+
+
+@pytest.fixture
+def hub_environment(hub, tmp_path) -> dict[str, str]:
+    """The environment of a learner with the stand-in Hub, an empty cache, and seconds of patience."""
+    free = {name: value for name, value in os.environ.items() if not name.startswith(("WORKSHOP_", "HF_"))}
+    return free | {
+        "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "WORKSHOP_CACHE": str(tmp_path / "cache"),
+        "HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost",
+        "WORKSHOP_SIZE": "small",
+    }  # fmt: skip

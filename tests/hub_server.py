@@ -39,7 +39,7 @@ class Failure:
     """What goes wrong with requests whose method and path match `where`, `times` times (None: always).
 
     kind: "stall" (no answer), "drip" (a header that never ends), "429" or "503" (with Retry-After), "cut" (half of the
-    body, then the line goes dead), "short" (a whole answer of the wrong length), "swap" (the right length, other bytes),
+    body, then the line is dead), "short" (a whole answer of the wrong length), "swap" (the right length, other bytes),
     "lost" (no such repository), "portal" (a web page of somebody else).
     """
 

@@ -1,17 +1,15 @@
 """The Hub's models through the workshop's own code, against a stand-in on the loopback that can also fail."""
 
 import json
-import os
 import pickle
 import shutil
 import subprocess
 import sys
 import time
 
-import hub_models
 import pytest
 from conftest import ROOT
-from hub_server import StandIn, file_of
+from hub_server import file_of
 
 from helpers import sources
 
@@ -20,37 +18,13 @@ GPT2 = "openai-community/gpt2"
 SNAPSHOT = "import sys; from helpers import hub; print(hub.snapshot(sys.argv[1]))"
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """The tiny models, made once; nobody changes them."""
-    folder = tmp_path_factory.mktemp("hub")
-    hub_models.build(folder)
-    return folder
-
-
 @pytest.fixture
-def hub(built):
-    with StandIn() as server:
-        for name in hub_models.REPOSITORIES:
-            server.add(f"models/{name}", built / name)
-        yield server
-
-
-@pytest.fixture
-def learner(hub, tmp_path):
-    """Runs a program as a learner with the stand-in and an empty cache does; patience shortened to a second."""
+def learner(hub_environment, tmp_path):
+    """Runs a program as a learner with the stand-in and an empty cache does."""
 
     def run(program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-        free = {name: value for name, value in os.environ.items() if not name.startswith(("WORKSHOP_", "HF_"))}
-        environment = free | {
-            "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "WORKSHOP_CACHE": str(tmp_path / "cache"),
-            "HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1,localhost", "WORKSHOP_SIZE": "small",
-        }  # fmt: skip
         command = [sys.executable, "-c", program, *arguments]
-        return subprocess.run(
-            command, env=environment | variables, capture_output=True, text=True, cwd=ROOT, timeout=120
-        )
+        return subprocess.run(command, env=hub_environment | variables, capture_output=True, text=True, cwd=ROOT)
 
     run.cache = tmp_path / "cache"
     run.files = tmp_path / "hf" / "hub"
