@@ -105,7 +105,8 @@ def _fetch(name: str, commit: str, file: str, expected: dict) -> Path:
         if _matches(path, expected):
             break
         _remove(path)
-        print(f"{file} of {name} is damaged: it is fetched anew.", file=sys.stderr)
+        if not again:
+            print(f"{file} of {name} is damaged: it is fetched anew.", file=sys.stderr)
     else:
         raise hub_error(name, f"{file} is not the file that the Hub names: it arrives damaged", TRY_LATER)
     if path.suffix == ".bin" and not _is_mere_weights(path):

@@ -31,11 +31,13 @@ def loopback_only(request, monkeypatch):
 
 @pytest.fixture(scope="session")
 def hub_repositories(tmp_path_factory):
-    """A folder with tiny models for the stand-in Hub, made once; nobody changes them."""
+    """A folder with tiny models and data sets for the stand-in Hub, made once; nobody changes them."""
+    import hub_data
     import hub_models
 
     folder = tmp_path_factory.mktemp("hub")
-    hub_models.build(folder)
+    hub_models.build(folder / "models")
+    hub_data.build(folder / "datasets")
     return folder
 
 
@@ -45,8 +47,8 @@ def hub(hub_repositories):
     from hub_server import StandIn
 
     with StandIn() as server:
-        for config in hub_repositories.glob("*/*/config.json"):
-            server.add(f"models/{config.parent.relative_to(hub_repositories).as_posix()}", config.parent)
+        for place in hub_repositories.glob("*/*/*"):  # models or datasets, owner, name
+            server.add(place.relative_to(hub_repositories).as_posix(), place)
         yield server
 
 

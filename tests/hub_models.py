@@ -4,35 +4,23 @@ Files are those that the real repositories have, as far as the workshop reads th
 only vocab.json and merges.txt, which have their weights only as pytorch_model.bin.
 """
 
-import csv
 import json
 import shutil
 from pathlib import Path
 
-import sentencepiece
 import torch
 import transformers as hf
-from conftest import ROOT
+from hub_marian import BART, marian, texts
 from tokenizers import ByteLevelBPETokenizer, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from helpers import sources
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-BART = {
-    "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64,
-}  # fmt: skip
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-
-
-def texts(column: str) -> list[str]:
-    """The project's own sentences in "en", "pt" or "es": what the tiny tokenizers learn their pieces from."""
-    with (ROOT / "data" / "sentence_pairs.csv").open(encoding="utf-8", newline="") as file:
-        return [row[column] for row in csv.DictReader(file)]
 
 
 def build(folder: Path) -> None:
@@ -153,31 +141,6 @@ def bertweet(folder: Path) -> None:
     _save(hf.RobertaForMaskedLM(config), folder, only_bin=True)
 
 
-def marian(folder: Path, source: str, target: str, only_bin: bool) -> None:
-    """Two sentencepiece models, one vocabulary of both, as the Marian checkpoints of Helsinki have them."""
-    found = {}
-    for name, language in (("source", source), ("target", target)):
-        model = sentencepiece.SentencePieceTrainer.Train
-        prefix = str(folder / name)
-        model(
-            sentence_iterator=iter(texts(language)), model_prefix=prefix, vocab_size=600, hard_vocab_limit=False,
-            minloglevel=2,
-        )  # fmt: skip
-        processor = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
-        found |= dict.fromkeys(processor.IdToPiece(number) for number in range(processor.GetPieceSize()))
-        Path(f"{prefix}.model").rename(f"{prefix}.spm")
-        Path(f"{prefix}.vocab").unlink()
-    pieces = ["</s>", "<unk>", *(piece for piece in found if piece not in ("<s>", "</s>", "<unk>")), "<pad>"]
-    _write(folder / "vocab.json", {piece: number for number, piece in enumerate(pieces)})
-    _write(folder / "tokenizer_config.json", {"source_lang": source, "target_lang": target, "model_max_length": 512})
-    pad = len(pieces) - 1
-    ends = {"pad_token_id": pad, "eos_token_id": 0, "decoder_start_token_id": pad, "forced_eos_token_id": 0}
-    model = hf.MarianMTModel(hf.MarianConfig(**BART, vocab_size=len(pieces), bos_token_id=0, **ends))
-    limits = {"bos_token_id": 0, "bad_words_ids": [[pad]], "max_length": 512, "num_beams": 4}
-    model.generation_config = hf.GenerationConfig(**ends, **limits)
-    _save(model, folder, only_bin)
-
-
 def _labels(names: dict[int, str]) -> dict:
     return {"id2label": names, "label2id": {name: number for number, name in names.items()}}
 
@@ -198,10 +161,10 @@ REPOSITORIES = {
     "openai-community/gpt2": gpt2,
     "HuggingFaceTB/SmolLM2-360M-Instruct": smollm2,
     "HuggingFaceTB/SmolLM2-135M-Instruct": smollm2,
-    "Helsinki-NLP/opus-mt-en-es": lambda folder: marian(folder, "en", "es", only_bin=False),
-    "Helsinki-NLP/opus-mt-es-en": lambda folder: marian(folder, "es", "en", only_bin=True),
+    "Helsinki-NLP/opus-mt-en-es": lambda folder: _save(marian(folder, "en", "es"), folder),
+    "Helsinki-NLP/opus-mt-es-en": lambda folder: _save(marian(folder, "es", "en"), folder, only_bin=True),
     # Our sentences have no German; Portuguese stands in for it.
-    "Helsinki-NLP/opus-mt-de-en": lambda folder: marian(folder, "pt", "en", only_bin=True),
+    "Helsinki-NLP/opus-mt-de-en": lambda folder: _save(marian(folder, "pt", "en"), folder, only_bin=True),
     "cardiffnlp/twitter-roberta-base-sentiment-latest": roberta_sentiment,
     "dslim/bert-base-NER": entities,
     "facebook/bart-large-mnli": bart_mnli,

@@ -10,28 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-LARGE = {".safetensors", ".bin", ".spm", ".parquet"}  # kept in LFS: named by SHA-256, and served from elsewhere
+from hub_files import File, entry, file_of, sibling
+
 RESOLVE = re.compile(r"/(datasets/)?(.+?)/resolve/([^/]+)/(.+)")
 API = re.compile(r"/api/(models|datasets)/(.+?)(?:/(revision|tree|paths-info)/([^/]+)(?:/(.*))?)?$")
-
-
-@dataclass(frozen=True)
-class File:
-    """One file of a commit, with the names that git and LFS give it."""
-
-    content: bytes
-    large: bool
-    git: str
-    sha256: str
-
-    @property
-    def etag(self) -> str:
-        return self.sha256 if self.large else self.git
-
-
-def file_of(name: str, content: bytes) -> File:
-    git = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-    return File(content, Path(name).suffix in LARGE, git, hashlib.sha256(content).hexdigest())
 
 
 @dataclass
@@ -235,17 +217,3 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body[: len(body) // 2] if cut else body)
         if cut:
             self.close_connection = True
-
-
-def entry(path: str, file: File) -> dict:
-    """A file as the tree lists it."""
-    found = {"type": "file", "oid": file.git, "size": len(file.content), "path": path}
-    lfs = {"oid": file.sha256, "sha256": file.sha256, "size": len(file.content), "pointerSize": 134}
-    return found | ({"lfs": lfs} if file.large else {})
-
-
-def sibling(path: str, file: File) -> dict:
-    """A file as a repository's description lists it when asked for blobs."""
-    found = {"rfilename": path, "size": len(file.content), "blobId": file.git}
-    lfs = {"sha256": file.sha256, "size": len(file.content), "pointerSize": 134}
-    return found | ({"lfs": lfs} if file.large else {})

@@ -1,15 +1,15 @@
 """The Hub's models through the workshop's own code, against a stand-in on the loopback that can also fail."""
 
 import json
+import os
 import pickle
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 from conftest import ROOT
-from hub_server import file_of
+from hub_files import file_of
 
 from helpers import sources
 
@@ -107,12 +107,15 @@ def test_what_passes_is_waited_for_and_the_model_is_whole(hub, learner, kind, wh
     assert cached(learner, GPT2) == whole(hub, GPT2)
 
 
-def test_a_download_that_breaks_off_goes_on_where_it_stopped(hub, learner):
-    hub.fail("cut", "GET /cdn", times=2)
+def test_a_large_download_that_breaks_off_goes_on_where_it_stopped(hub, learner):
+    weights = os.urandom(25_000_000)  # huggingface_hub keeps what came in pieces of some 10 MB
+    files = hub.repositories[f"models/{GPT2}"][hub.newest(f"models/{GPT2}")]
+    hub.commit(f"models/{GPT2}", files | {"model.safetensors": file_of("model.safetensors", weights)})
+    hub.fail("cut", "GET /cdn", times=1)
     assert learner(SNAPSHOT, GPT2).returncode == 0
-    size = len(whole(hub, GPT2)["model.safetensors"])
-    ranges = [request.split(" ")[2] for request in hub.asked if request.startswith("GET /cdn") and "bytes=" in request]
-    assert [int(found.removeprefix("bytes=").removesuffix("-")) for found in ranges] == [size // 2, size - size // 4]
+    assert cached(learner, GPT2)["model.safetensors"] == weights
+    [again] = [request for request in hub.asked if request.startswith("GET /cdn") and "bytes=" in request]
+    assert int(again.split("bytes=")[1].removesuffix("-")) > 5_000_000
 
 
 @pytest.mark.parametrize(
@@ -222,7 +225,13 @@ def test_weights_that_hold_a_program_are_refused_and_it_does_not_run(hub, learne
     assert "pytorch_model.bin" not in cached(learner, name)
 
 
-ASK = "from helpers import hub_answer; print(*hub_answer.answer(), sep='|')"
+ASK = """
+import time
+from helpers import hub_answer
+started = time.monotonic()
+print(*hub_answer.answer(), sep="|")
+assert time.monotonic() - started < 5
+"""
 
 
 @pytest.mark.parametrize(
@@ -234,12 +243,10 @@ ASK = "from helpers import hub_answer; print(*hub_answer.answer(), sep='|')"
 )  # fmt: skip
 def test_auto_asks_once_for_three_seconds_and_keeps_the_answer_until_it_is_asked_again(hub, learner, kind, why):
     hub.fail(kind)
-    started = time.monotonic()
-    said = learner(ASK, HF_HUB_ETAG_TIMEOUT="20").stdout.strip()
-    assert time.monotonic() - started < 10
+    said = learner(ASK).stdout.strip()
     assert said.startswith("packages|the Hub") and why in said
     hub.failures.clear()
-    assert learner(ASK).stdout.strip() == said
+    assert learner(ASK).stdout.strip() == said != ""
     assert len(hub.asked) == 1
     program = "import sys; from helpers import sources; sys.exit(sources.main(['ask']))"
     assert "Models come from: hub" in learner(program).stdout
@@ -251,3 +258,15 @@ def test_auto_asks_once_for_three_seconds_and_keeps_the_answer_until_it_is_asked
 def test_the_answer_of_one_address_is_not_that_of_another(hub, learner):
     assert learner(ASK, HF_ENDPOINT="http://127.0.0.1:9").stdout.startswith("packages|the Hub cannot be reached")
     assert learner(ASK).stdout.startswith("hub|")
+
+
+def test_a_data_set_of_the_stand_in_has_the_columns_and_labels_of_the_real_one(learner):
+    program = """
+import datasets
+found = datasets.load_dataset("cardiffnlp/tweet_eval", "stance_climate")
+print(sorted(found), found["train"].column_names, found["train"].features["label"].names)
+"""
+    result = learner(program)
+    assert result.stdout.strip() == (
+        "['test', 'train', 'validation'] ['text', 'label'] ['none', 'against', 'favor']"
+    ), result.stderr[-2000:]
