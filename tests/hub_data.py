@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import ClassLabel, Dataset, Features, Value, disable_progress_bars
 from hub_marian import texts
 
 TWEET_EVAL = {
@@ -21,6 +21,7 @@ SPLITS = {"train": 30, "validation": 12, "test": 12}  # how many of our own sent
 
 def build(folder: Path) -> None:
     """Fill `folder` with one folder for each data set, by its name: Parquet files, and the card that names them."""
+    disable_progress_bars()
     place = folder / "cardiffnlp" / "tweet_eval"
     card = ["---", "configs:"]
     for configuration, names in TWEET_EVAL.items():
