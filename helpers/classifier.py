@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding
 
+from helpers import origin
 from helpers.label_files import LabelError
 
 MISSING = {"", "NA", "NaN", "nan"}  # an empty cell, and how R and Python write that there is nothing
@@ -29,6 +30,7 @@ class Classifier:
         local = {"local_files_only": True, "trust_remote_code": False}
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(folder, **local)
+            origin.check(folder, self.tokenizer)
             self.model, found = AutoModelForSequenceClassification.from_pretrained(
                 folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **local
             )
@@ -38,7 +40,7 @@ class Classifier:
             missing = ", ".join(sorted(found["missing_keys"])[:3])
             raise LabelError(f"The model in {folder} was never trained to classify: it has no {missing}. Fine-tune it.")
         self.model.to(device)
-        self.longest = _longest(self.tokenizer, self.model)
+        self.longest = longest(self.tokenizer, self.model)
         # Multiples of 8 suit a GPU; a processor gains more (a tenth, with tweets) from no padding at all.
         multiple = 8 if self.model.device.type == "cuda" and self.longest % 8 == 0 else None
         self.collate = DataCollatorWithPadding(self.tokenizer, pad_to_multiple_of=multiple)
@@ -150,7 +152,7 @@ def _better(folder: Path) -> str:
     return "Give the folder that trainer.save_model(...) wrote."
 
 
-def _longest(tokenizer, model) -> int:
+def longest(tokenizer, model) -> int:
     """How many tokens the model takes: what its tokenizer says, or as many as it has positions."""
     embeddings = [part for name, part in model.named_modules() if name.endswith("position_embeddings")]
     # RoBERTa and its kin number their positions from behind the padding's own, and so have two fewer.

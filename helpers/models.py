@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from helpers import sources
+from helpers import hub, sources
 from helpers.runtime import size_in_force, source_in_force
 
 TRANSLATION = "translation "  # the catalogues name a pair of languages after it
@@ -26,7 +26,8 @@ def checkpoint(role: str, source: str | None = None, target: str | None = None) 
     """
     role = _with_languages(role, source, target)
     if source_in_force() == "hub":
-        return _from_hub(role)
+        name = repository(role)
+        return hub.snapshot(name, tokenizer_only=sources.CATALOGUE["hub"][role].get("tokenizer_only", False))
     if role not in PACKAGES:
         known = ", ".join(PACKAGES)
         raise ValueError(f"The packages carry no model for the role {role!r}. They have: {known}. More with the Hub.")
@@ -67,19 +68,6 @@ def repository(role: str) -> str:
     if role not in known:
         raise ValueError(f"The Hub's catalogue has no role {role!r}. It has: {', '.join(known)}.")
     return known[role].get(size_in_force(), known[role]["full"])
-
-
-def _from_hub(role: str) -> str:
-    from huggingface_hub import snapshot_download
-
-    name, patterns = repository(role), ["*.json", "*.txt", "*.spm", "*.model"]
-    if sources.CATALOGUE["hub"][role].get("tokenizer_only", False):
-        return snapshot_download(name, allow_patterns=patterns)
-    folder = snapshot_download(name, allow_patterns=[*patterns, "*.safetensors"])
-    if not any(Path(folder).glob("*.safetensors")):
-        # An older repository: transformers reads these with torch's weights_only, which runs no code.
-        folder = snapshot_download(name, allow_patterns=[*patterns, "pytorch_model*"])
-    return folder
 
 
 def _encoder() -> Path:

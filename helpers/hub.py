@@ -1,0 +1,144 @@
+"""A repository of the Hugging Face Hub as a folder: fetched once, checked by hash, used again at the same commit."""
+
+import hashlib
+import json
+import pickle
+import sys
+import zipfile
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+
+from helpers import sources
+from helpers.hub_errors import TELL_US, TRY_LATER, hub_error, patiently
+
+SETTINGS = ("*.json", "*.txt", "*.spm", "*.model", "*.codes")  # configuration and every kind of tokenizer
+WEIGHTS = (("model*.safetensors",), ("pytorch_model*.bin",))  # the second only where the first is not there
+
+
+def snapshot(name: str, tokenizer_only: bool = False) -> str:
+    """The folder of a repository's configuration, tokenizer and weights, for `from_pretrained`.
+
+    name: as on the Hub, such as "google-bert/bert-base-uncased". tokenizer_only: leave out the weights.
+
+    The first call asks the Hub for the newest commit and notes it, with size and hash of each file, in
+    hub/NAME.json of the cache folder; later ones use that commit again, and ask nobody once its files are there.
+    Weights are safetensors; a repository that has none gives its .bin files, if torch can read them as mere weights.
+    Raises SourceError with the repository, the cause, and what to do; no file that is not whole is ever used.
+    """
+    from filelock import FileLock
+
+    place = record_file(name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock"):
+        record = _read(place) or _describe(name)
+        wanted = [file for file in record["files"] if not (tokenizer_only and _is_weights(file))]
+        paths = {file: _have(name, record["commit"], file, record["files"][file]) for file in wanted}
+        for file in [file for file, path in paths.items() if path is None]:
+            paths[file] = _fetch(name, record["commit"], file, record["files"][file])
+            record["files"][file]["checked"] = True
+            _write(place, record)
+    return str(paths["config.json"].parent)
+
+
+def record_file(name: str) -> Path:
+    """Where the commit of a repository is noted. Without this file the newest commit is taken."""
+    return sources.cache_folder() / "hub" / f"{name.replace('/', '--')}.json"
+
+
+def _read(place: Path) -> dict | None:
+    """The record, or None where there is none that can be read."""
+    try:
+        record = json.loads(place.read_text(encoding="utf-8"))
+        return record if record["commit"] and "config.json" in record["files"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(place: Path, record: dict) -> None:
+    temporary = place.with_suffix(".part")
+    temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    temporary.replace(place)
+
+
+def _describe(name: str) -> dict:
+    """Ask the Hub for the newest commit of a repository, and size and hash of each file that `snapshot` wants."""
+    from huggingface_hub import HfApi, constants
+
+    # Not snapshot_download: it asks without a limit of time, and does not compare hashes.
+    ask = partial(HfApi().model_info, name, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    found = patiently(name, ask)
+    files = {
+        file.rfilename: {"bytes": file.size, "hash": file.lfs.sha256 if file.lfs else file.blob_id}
+        for file in found.siblings
+    }
+    kinds = [[file for file in files if any(fnmatch(file, pattern) for pattern in kind)] for kind in WEIGHTS]
+    weights = next((kind for kind in kinds if kind), [])
+    settings = [file for file in files if any(fnmatch(file, pattern) for pattern in SETTINGS)]
+    # Copies of the model for other programs lie in folders.
+    wanted = {file: files[file] for file in [*settings, *weights] if "/" not in file}
+    if "config.json" not in wanted or not weights:
+        raise hub_error(name, f"it has no {'weights' if 'config.json' in wanted else 'config.json'} any more", TELL_US)
+    return {"repository": name, "commit": found.sha, "files": wanted}
+
+
+def _is_weights(file: str) -> bool:
+    return any(fnmatch(file, pattern) for kind in WEIGHTS for pattern in kind)
+
+
+def _have(name: str, commit: str, file: str, expected: dict) -> Path | None:
+    """Where a file lies that was checked before and has its size; None where it must be fetched."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, file, revision=commit)
+    if not isinstance(found, str) or not expected.get("checked") or Path(found).stat().st_size != expected["bytes"]:
+        return None
+    return Path(found)
+
+
+def _fetch(name: str, commit: str, file: str, expected: dict) -> Path:
+    """Download one file (a second time where its content is not what the Hub names) and check it."""
+    from huggingface_hub import hf_hub_download
+
+    for again in (False, True):
+        path = Path(patiently(name, partial(hf_hub_download, name, file, revision=commit, force_download=again)))
+        if _matches(path, expected):
+            break
+        _remove(path)
+        if not again:
+            print(f"{file} of {name} is damaged: it is fetched anew.", file=sys.stderr)
+    else:
+        raise hub_error(name, f"{file} is not the file that the Hub names: it arrives damaged", TRY_LATER)
+    if path.suffix == ".bin" and not _is_mere_weights(path):
+        _remove(path)
+        raise hub_error(name, f"{file} holds more than weights, so that reading it could run a program", TELL_US)
+    return path
+
+
+def _matches(path: Path, expected: dict) -> bool:
+    """Whether a file has its size and its hash: SHA-256 for large files, git's own for the others."""
+    size = path.stat().st_size
+    if size != expected["bytes"]:
+        return False
+    with path.open("rb") as stream:
+        if len(expected["hash"]) == 64:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == expected["hash"]
+        return hashlib.sha1(b"blob %d\0" % size + stream.read()).hexdigest() == expected["hash"]
+
+
+def _is_mere_weights(path: Path) -> bool:
+    """Whether torch reads the file with weights_only, which runs no code."""
+    import torch
+
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except (pickle.UnpicklingError, RuntimeError, EOFError):
+        return False
+    return True
+
+
+def _remove(path: Path) -> None:
+    """Take a file out of the Hub's cache: its name in the snapshot, and the content that it points to."""
+    content = path.resolve()
+    path.unlink(missing_ok=True)
+    content.unlink(missing_ok=True)

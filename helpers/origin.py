@@ -1,0 +1,53 @@
+"""Where a saved model comes from: the source, the checkpoint that its training began with, and its tokenizer."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from helpers import sources
+from helpers.runtime import source_in_force
+
+NAME = "origin.json"
+
+
+def note(folder: str | Path, model, tokenizer) -> None:
+    """Write origin.json into the folder of a model that is being saved.
+
+    model: its config still names the checkpoint that `from_pretrained` read. tokenizer: what it was trained with, or
+    None where the trainer knows of none.
+    """
+    began = Path(str(getattr(model.config, "name_or_path", "")))
+    found = {
+        "source": source_in_force(),
+        "checkpoint": _shown(began),
+        "tokenizer": tokenizer and fingerprint(tokenizer),
+    }
+    (Path(folder) / NAME).write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def check(folder: str | Path, tokenizer) -> None:
+    """Raise ValueError where a model's folder notes another tokenizer than this one; a folder without a note passes."""
+    place = Path(folder) / NAME
+    if not place.is_file():
+        return
+    noted = json.loads(place.read_text(encoding="utf-8"))
+    if noted["tokenizer"] and noted["tokenizer"] != fingerprint(tokenizer):
+        raise ValueError(
+            f"The tokenizer is not the one that the model in {folder} was trained with: it would read other words. "
+            f"It was trained from {noted['checkpoint']} (source {noted['source']!r}). Save both again from the same "
+            "training, as helpers.training.save(trainer, folder) does."
+        )
+
+
+def fingerprint(tokenizer) -> str:
+    """A name that changes with any token or its number."""
+    return hashlib.sha256(repr(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()[:16]
+
+
+def _shown(checkpoint: Path) -> str:
+    """A checkpoint's name without this machine's folders: repository and commit, or its place in the cache."""
+    if checkpoint.parent.name == "snapshots":  # the Hub's cache: models--OWNER--NAME/snapshots/COMMIT
+        repository = checkpoint.parent.parent.name.removeprefix("models--").replace("--", "/")
+        return f"{repository} at commit {checkpoint.name}"
+    cache = sources.cache_folder()
+    return checkpoint.relative_to(cache).as_posix() if checkpoint.is_relative_to(cache) else checkpoint.name

@@ -1,0 +1,79 @@
+"""A tiny Marian translation model that copies its source: two sentencepiece tokenizers, and weights made by hand.
+
+Random weights would write without end and copy no name, and the cells of Day 3 on names and on alignment would have
+nothing to look at. Here each step attends to its own position in the source and writes the piece that stands there.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import sentencepiece
+import torch
+from conftest import ROOT
+from transformers import GenerationConfig, MarianConfig, MarianMTModel
+
+BART = {
+    "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64,
+}  # fmt: skip
+MEANING = [*range(8, 16), *range(24, 32)]  # where a position's slow waves are nearly constant: the pieces' own places
+
+
+def texts(column: str) -> list[str]:
+    """The project's own sentences in "en", "pt" or "es": what the tiny tokenizers learn their pieces from."""
+    with (ROOT / "data" / "sentence_pairs.csv").open(encoding="utf-8", newline="") as file:
+        return [row[column] for row in csv.DictReader(file)]
+
+
+def marian(folder: Path, source: str, target: str) -> MarianMTModel:
+    """The model, and into the folder its tokenizer: two sentencepiece files and one vocabulary, as Helsinki's have."""
+    pieces = _pieces(folder, source, target)
+    _write(folder / "vocab.json", {piece: number for number, piece in enumerate(pieces)})
+    _write(folder / "tokenizer_config.json", {"source_lang": source, "target_lang": target, "model_max_length": 512})
+    pad = len(pieces) - 1
+    ends = {"pad_token_id": pad, "eos_token_id": 0, "decoder_start_token_id": pad, "forced_eos_token_id": 0}
+    model = MarianMTModel(MarianConfig(**BART, vocab_size=len(pieces), bos_token_id=0, scale_embedding=True, **ends))
+    limits = {"bos_token_id": 0, "bad_words_ids": [[pad]], "max_length": 512, "num_beams": 4}
+    model.generation_config = GenerationConfig(**ends, **limits, renormalize_logits=True)
+    _make_it_copy(model)
+    return model
+
+
+def _pieces(folder: Path, source: str, target: str) -> list[str]:
+    found = {}
+    for name, language in (("source", source), ("target", target)):
+        prefix = folder / name
+        sentencepiece.SentencePieceTrainer.Train(
+            sentence_iterator=iter(texts(language)), model_prefix=str(prefix), vocab_size=600, hard_vocab_limit=False,
+            minloglevel=2,
+        )  # fmt: skip
+        processor = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
+        found |= dict.fromkeys(processor.IdToPiece(number) for number in range(processor.GetPieceSize()))
+        prefix.with_suffix(".model").rename(prefix.with_suffix(".spm"))
+        prefix.with_suffix(".vocab").unlink()
+    return ["</s>", "<unk>", *(piece for piece in found if piece not in ("<s>", "</s>", "<unk>")), "<pad>"]
+
+
+@torch.no_grad()
+def _make_it_copy(model: MarianMTModel) -> None:
+    head = model.config.d_model // model.config.decoder_attention_heads
+    for name, weight in model.named_parameters():
+        if "embed" not in name and "norm" not in name:
+            weight.zero_()
+    directions = torch.zeros_like(model.model.shared.weight)
+    directions[:, MEANING] = torch.nn.functional.normalize(torch.randn(len(directions), len(MEANING)), dim=1)
+    model.model.shared.weight.copy_(2 * directions)
+    waves = [0, 1, 2, 3, 16, 17, 18, 19]  # sine and cosine of the four fastest waves of a position
+    attention = model.model.decoder.layers[-1].encoder_attn
+    for first in (0, 2):  # two heads look at their own position, and carry half of the meaning each
+        rows = range(first * head, (first + 1) * head)
+        carried = MEANING[:8] if first == 0 else MEANING[8:]
+        attention.q_proj.weight[rows, waves] = 400.0
+        attention.k_proj.weight[rows, waves] = 1.0
+        attention.v_proj.weight[rows, carried] = 1.0
+        attention.out_proj.weight[carried, rows] = 30.0
+
+
+def _write(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
