@@ -9,11 +9,13 @@ import math
 import re
 import reprlib
 import unicodedata
+from itertools import islice
 from numbers import Real
 
 import numpy as np
 
 NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+[.,]?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+LONGEST = 10_000  # nobody types an answer of more parts
 NAMES = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -44,7 +46,7 @@ def _number_in(text: str) -> float | None:
 
 def text(answer) -> str:
     """A text without case, outer quotes, brackets and full stops, and with single spaces; accents stay."""
-    plain = unicodedata.normalize("NFKC", str(answer)[:20_000]).replace("’", "'")
+    plain = unicodedata.normalize("NFKC", str(answer)[:LONGEST]).replace("’", "'")
     return " ".join(plain.split()).strip(" .!()\"'“”‘`").casefold()
 
 
@@ -65,9 +67,11 @@ def _plain(answer):
 
 
 def items(answer) -> list | None:
-    """The members of a collection, or of a text with commas; None where it is neither."""
+    """The members of a collection, or of a text with commas; None where it is neither, or endless."""
     if isinstance(answer, str):
-        return [part for part in re.split(r"\s*[,;]\s*|\s+and\s+", answer[:20_000].strip(" ()[]{}")) if part]
+        return [part for part in re.split(r"\s*[,;]\s*|\s+and\s+", answer[:LONGEST].strip(" ()[]{}")) if part]
+    if getattr(answer, "nbytes", 0) > 8 * LONGEST or (hasattr(answer, "__len__") and len(answer) > LONGEST):
+        return None
     if isinstance(answer, dict):
         return list(answer.values())
     if hasattr(answer, "tolist"):
@@ -131,7 +135,7 @@ def kind(thing) -> str:
     if thing is None:
         return "None, that is, nothing"
     if isinstance(thing, list | tuple | set | frozenset):
-        inside = sorted({kind(each) for each in list(thing)[:20]})
+        inside = sorted({kind(each) for each in islice(thing, 20)})
         plural = {"a number": "numbers", "a text in quotes": "texts"}.get(inside[0]) if len(inside) == 1 else None
         return f"a list of {len(thing)} {plural or 'things'}"
     return f"something of the type {type(thing).__name__}"

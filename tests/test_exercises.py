@@ -112,7 +112,8 @@ recursive.append(recursive)
 GARBAGE = [
     None, "", "?", math.nan, math.inf, -1, 10**400, 1e308, 1j, True, b"bytes", "x" * 3_000_000, "[MASK]" * 5000,
     "\ud800", "\x00", [], [None, None], [[]], recursive, {}, {"a": 1}, {1, 2}, object(), int, print, Evil(),
-    [Evil()] * 3, stops, leaves, lambda: 1, lambda *a: None, lambda *a: Evil(), lambda *a: [...], np.array([]), np.zeros((3, 3)),
+    [Evil()] * 3, stops, leaves, lambda: 1,
+    lambda *a: None, lambda *a: Evil(), lambda *a: [...], np.array([]), np.zeros((3, 3)),
     np.float32("nan"), torch.tensor([]), torch.zeros(2, requires_grad=True), pd.Series(["a"]), pd.DataFrame(),
     range(10**9), ("", None), ["a", 1, None], NotImplemented, Exception("e"), iter([1]), (each for each in "ab"),
 ]  # fmt: skip
