@@ -15,7 +15,8 @@ from numbers import Real
 import numpy as np
 
 NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+[.,]?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-LONGEST = 10_000  # nobody types an answer of more parts
+LONGEST = 5_000  # nobody types an answer of more parts or characters
+FRACTIONS = {"half": 1 / 2, "one half": 1 / 2, "a third": 1 / 3, "one third": 1 / 3, "a quarter": 1 / 4}
 NAMES = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -35,6 +36,8 @@ def number(answer) -> float | None:
 def _number_in(text: str) -> float | None:
     if whole := re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text):
         return int(whole[1]) / int(whole[2]) if int(whole[2]) else None
+    if (words := text.strip().casefold()) in FRACTIONS:
+        return FRACTIONS[words]
     found = NUMBER.findall(text)
     if len(found) != 1:
         return None
@@ -120,6 +123,12 @@ def is_of_kind(answer, truth) -> bool:
     if isinstance(truth, str):
         return isinstance(answer, str)
     return items(answer) is not None
+
+
+def is_too_long(answer) -> bool:
+    """Whether an answer is a text, or has a text, that is too long to be one somebody typed."""
+    parts = [answer] if isinstance(answer, str) else items(answer) or []
+    return any(isinstance(part, str) and len(part) > LONGEST for part in parts)
 
 
 def kind(thing) -> str:

@@ -74,6 +74,8 @@ class Exercise:
     def _verdict(self, answer, notebook: dict) -> str:
         if _blank(answer):
             return NOT_YET
+        if answers.is_too_long(answer):
+            return f"That is a text of more than {answers.LONGEST:,} characters. A sentence or two will do."
         try:
             names = self.variables(notebook)
         except Exception as error:

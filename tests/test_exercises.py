@@ -132,7 +132,7 @@ FORMS = {
     "day1-uses": [(0.6, 0.3), np.array([0.6, 0.3]), ["60%", "30 %"], [60, 30], "0.6, 0.3", torch.tensor([0.6, 0.3]), 
                   {"precision": 0.6, "recall": 0.3}, ["0,6", "0,3"], [Fraction(3, 5), "3/10"], "60% and 30%"],
     "day1-padding": [63, 63.0, "63", " 63 tokens", np.int64(63), torch.tensor(63), np.array([63]), [63]],
-    "day1-context": [1 / 3, 0.33, "1/3", "33%", 33.3, "0.33", np.float32(0.3333), Fraction(1, 3)],
+    "day1-context": [1 / 3, 0.33, "one third", "1/3", "33%", 33.3, "0.33", np.float32(0.3333), Fraction(1, 3)],
     "day1-lm": ["b", "B", " b) ", "(b)", "b."],
     "day1-tokens": ["gerrymandering", " Gerrymandering ", "Bundesverfassungsgericht", "antidisestablishmentarianism"],
     "day1-masked": [["The prime [MASK] of Canada spoke to the members of parliament.", " Minister "]],
