@@ -69,11 +69,18 @@ def _plain(answer):
     return answer.detach().cpu() if hasattr(answer, "detach") else answer
 
 
+def _length(answer) -> int:
+    try:
+        return max(len(answer), getattr(answer, "nbytes", 0) // 8)
+    except TypeError:  # a single number, or a tensor without dimensions
+        return 1
+
+
 def items(answer) -> list | None:
     """The members of a collection, or of a text with commas; None where it is neither, or endless."""
     if isinstance(answer, str):
         return [part for part in re.split(r"\s*[,;]\s*|\s+and\s+", answer[:LONGEST].strip(" ()[]{}")) if part]
-    if getattr(answer, "nbytes", 0) > 8 * LONGEST or (hasattr(answer, "__len__") and len(answer) > LONGEST):
+    if _length(answer) > LONGEST:
         return None
     if isinstance(answer, dict):
         return list(answer.values())

@@ -209,20 +209,21 @@ def test_the_printed_solution_runs_with_the_variables_of_the_section(name, capsy
 
 
 def test_progress_is_counted_by_day_and_survives(reply):
-    assert "\nDay 1: 1 of 8 done" in reply("day1-padding", 63)
-    assert "\nDay 1: 1 of 8 done" in reply("day1-padding", "63")
-    assert "\nDay 1: 2 of 8 done" in reply("day1-lm", "b")
-    assert "\nDay 3: 1 of 9 done" in reply("day3-flips", 0.47)
+    totals = {day: len(exercises.names(day)) for day in ("day1", "day3")}
+    assert f"\nDay 1: 1 of {totals['day1']} done" in reply("day1-padding", 63)
+    assert f"\nDay 1: 1 of {totals['day1']} done" in reply("day1-padding", "63")
+    assert f"\nDay 1: 2 of {totals['day1']} done" in reply("day1-lm", "b")
+    assert f"\nDay 3: 1 of {totals['day3']} done" in reply("day3-flips", 0.47)
     reply("day1-padding", 0)  # a wrong answer later takes nothing away
     assert json.loads(progress.FILE.read_text()) == {"solved": ["day1-lm", "day1-padding", "day3-flips"]}
-    assert exercises.progress("day1") == "Day 1: 2 of 8 done"
+    assert exercises.progress("day1") == f"Day 1: 2 of {totals['day1']} done"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"solved": 3}', '{"solved": [1, "day9-x"]}', "\x00"])
 def test_a_damaged_progress_file_is_begun_anew(content, reply):
     progress.FILE.parent.mkdir()
     progress.FILE.write_text(content)
-    assert "Day 1: 1 of 8 done" in reply("day1-lm", "b")
+    assert "Day 1: 1 of " in reply("day1-lm", "b")
 
 
 def test_progress_that_cannot_be_kept_is_said_and_the_answer_is_still_right(reply, tmp_path, monkeypatch):
@@ -304,8 +305,9 @@ def test_no_solution_can_be_seen_by_scrolling(with_exercises):
     day, notebook = with_exercises
     text = "\n".join(cell.source for cell in notebook.cells if "-exercise" in cell["id"])
     for name in exercises.names(day):
-        last = exercises.get(name).solution_code.strip().splitlines()[-1].strip()
-        assert last not in text, name
+        exercise = exercises.get(name)
+        own = [line for line in exercise.solution_code.strip().splitlines() if line not in exercise.cell.splitlines()]
+        assert own and not [line for line in own if len(line) > 12 and line in text], name
 
 
 def test_the_cells_need_what_the_sections_of_their_notebook_define(with_exercises):
