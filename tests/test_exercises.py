@@ -306,7 +306,7 @@ def test_no_solution_can_be_seen_by_scrolling(with_exercises):
     text = "\n".join(cell.source for cell in notebook.cells if "-exercise" in cell["id"])
     for name in exercises.names(day):
         exercise = exercises.get(name)
-        own = [line for line in exercise.solution_code.strip().splitlines() if line not in exercise.cell.splitlines()]
+        own = [line for line in exercise.solution_code.strip().splitlines() if line not in exercise.cell]
         assert own and not [line for line in own if len(line) > 12 and line in text], name
 
 
