@@ -7,7 +7,7 @@ RUNS := $(VENV)/.installed
 TESTS := $(VENV)/.installed-tests
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
-.PHONY: help lab run test test-all outputs lint fetch
+.PHONY: help lab run test test-all preflight outputs lint fetch
 .DEFAULT_GOAL := help
 
 help:          ## list the targets
@@ -24,6 +24,9 @@ test: fetch $(TESTS)   ## run the tests: every notebook end to end, and the help
 
 test-all: fetch $(TESTS)   ## run the tests and the long ones (browser, installations)
 	$(BIN)/python -m pytest
+
+preflight: $(RUNS)   ## check this machine before a class: one page of ok or what to do
+	@$(BIN)/python -m helpers.preflight
 
 outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
 	$(BIN)/python tools/refresh_outputs.py

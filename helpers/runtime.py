@@ -1,5 +1,7 @@
 """The first call of every notebook: `helpers.setup()` picks device, source and size, seeds everything, and says so."""
 
+from __future__ import annotations  # an older Python must be able to read this, to be told that it is too old
+
 import http.client
 import os
 import platform
@@ -47,7 +49,7 @@ def setup(source: str = "auto", size: str = "auto", seed: int = 0) -> Workshop:
     """
     source = _choice("source", source, "WORKSHOP_SOURCE", SOURCES)
     size = _choice("size", size, "WORKSHOP_SIZE", SIZES)
-    source, why = (source, "as chosen") if source else _ask_hub()
+    source, why = (source, "as chosen") if source else ask_hub()
     late = _set_environment(source)
 
     import torch
@@ -84,7 +86,7 @@ def _choice(what: str, given: str, variable: str, known: tuple[str, ...]) -> str
     return None if value == "auto" else value
 
 
-def _ask_hub() -> tuple[str, str]:
+def ask_hub() -> tuple[str, str]:
     """Ask the Hub once, for at most three seconds; the environment remembers the answer."""
     address = os.environ.get("HF_ENDPOINT", "https://huggingface.co") + "/api/models/google-bert/bert-base-uncased"
     try:
