@@ -7,7 +7,7 @@ RUNS := $(VENV)/.installed
 TESTS := $(VENV)/.installed-tests
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
-.PHONY: help lab run test test-all preflight outputs lint fetch
+.PHONY: help lab run test test-all preflight outputs runsheet lint fetch
 .DEFAULT_GOAL := help
 
 help:          ## list the targets
@@ -30,6 +30,9 @@ preflight: $(RUNS)   ## check this machine before a class: one page of ok or wha
 
 outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
 	$(BIN)/python tools/refresh_outputs.py
+
+runsheet: $(RUNS)    ## write the minutes of the notebooks into INSTRUCTORS.md
+	$(BIN)/python tools/run_sheet.py
 
 lint: $(TESTS) ## check style
 	$(BIN)/ruff check && $(BIN)/ruff format --check
