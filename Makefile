@@ -7,7 +7,7 @@ RUNS := $(VENV)/.installed
 TESTS := $(VENV)/.installed-tests
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
-.PHONY: help lab run test test-all preflight outputs runsheet lint fetch
+.PHONY: help lab run test test-all preflight kit outputs runsheet lint fetch
 .DEFAULT_GOAL := help
 
 help:          ## list the targets
@@ -27,6 +27,9 @@ test-all: fetch $(TESTS)   ## run the tests and the long ones (browser, installa
 
 preflight: $(RUNS)   ## check this machine before a class: one page of ok or what to do
 	@$(BIN)/python -m helpers.preflight
+
+kit: fetch     ## make one archive in kit/ that installs everything without a network
+	@$(BIN)/python -m tools.offline_kit
 
 outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
 	$(BIN)/python tools/refresh_outputs.py
