@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/.installed
 TESTS := $(VENV)/.installed-tests
+SITE := .venv-site
+SITES := $(SITE)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
-.PHONY: help lab run test test-all preflight kit outputs runsheet lint fetch
+.PHONY: help lab run test test-all preflight kit site check-site outputs runsheet lint fetch
 .DEFAULT_GOAL := help
 
 help:          ## list the targets
@@ -31,6 +33,14 @@ preflight: $(RUNS)   ## check this machine before a class: one page of ok or wha
 kit: fetch     ## make one archive in kit/ that installs everything without a network
 	@$(BIN)/python -m tools.offline_kit
 
+site: $(SITES)  ## build a site with contents and search from the saved notebooks, in site/
+	$(SITE)/bin/python tools/build_site.py
+
+check-site: site    ## look at the site in headless Chromium, on a phone and a desktop (needs npm and Chromium)
+	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet 'playwright>=1.50'
+	npm install --silent --no-fund --no-audit --prefix $(SITE) axe-core@4
+	$(SITE)/bin/python tools/check_pages.py
+
 outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
 	$(BIN)/python tools/refresh_outputs.py
 
@@ -42,6 +52,11 @@ lint: $(TESTS) ## check style
 
 fetch: $(RUNS) ## bring models and data for work without a network later
 	@$(BIN)/python -m helpers.sources fetch
+
+$(SITES): tools/requirements-site.txt
+	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet --requirement tools/requirements-site.txt
+	touch $(SITES)
 
 # torch comes first and alone: its exact version is the CPU build where an index offers one.
 $(RUNS): requirements.txt tests/constraints.txt pyproject.toml
