@@ -9,7 +9,7 @@ SITE := .venv-site
 SITES := $(SITE)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
-.PHONY: help lab run test test-all preflight kit site check-site outputs runsheet lint fetch
+.PHONY: help lab run test test-all preflight kit slides site check-site outputs runsheet lint fetch
 .DEFAULT_GOAL := help
 
 help:          ## list the targets
@@ -33,13 +33,17 @@ preflight: $(RUNS)   ## check this machine before a class: one page of ok or wha
 kit: fetch     ## make one archive in kit/ that installs everything without a network
 	@$(BIN)/python -m tools.offline_kit
 
+slides: $(SITES)  ## build a deck for each day from the saved notebooks, in slides/; it opens without a network
+	$(SITE)/bin/python tools/build_slides.py
+
 site: $(SITES)  ## build a site with contents and search from the saved notebooks, in site/
 	$(SITE)/bin/python tools/build_site.py
 
-check-site: site    ## look at the site in headless Chromium, on a phone and a desktop (needs npm and Chromium)
+check-site: site slides    ## look at site and slides in headless Chromium (needs npm and Chromium)
 	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet 'playwright>=1.50'
 	npm install --silent --no-fund --no-audit --prefix $(SITE) axe-core@4
 	$(SITE)/bin/python tools/check_pages.py
+	$(SITE)/bin/python tools/check_slides.py
 
 outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
 	$(BIN)/python tools/refresh_outputs.py
