@@ -35,7 +35,11 @@ def deck(notebook: nbformat.NotebookNode) -> str:
     notebook.cells = spoken
     settings = Config({"TagRemovePreprocessor": {"enabled": True, "remove_input_tags": {HIDDEN}}})
     exporter = SlidesExporter(
-        config=settings, reveal_url_prefix="reveal", reveal_theme="white", exclude_input_prompt=True
+        config=settings,
+        reveal_url_prefix="reveal",
+        reveal_theme="white",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
     )
     exporter.require_js_url = exporter.jquery_url = exporter.mathjax_url = exporter.mermaid_js_url = ""
     exporter.font_awesome_url = ""

@@ -22,11 +22,9 @@ def main() -> int:
             figures = page.evaluate("[...document.images].filter(image => image.naturalWidth > 0).length")
             for _ in range(number):
                 page.evaluate("Reveal.next()")
-            if (
-                not page.evaluate("Reveal.isLastSlide()")
-                or "Day" not in page.locator("section.present").first.inner_text()
-            ):
-                faults.append("the last slide does not show")
+            last = page.evaluate("Reveal.getCurrentSlide().textContent")
+            if not page.evaluate("Reveal.isLastSlide()") or "What you take from Day" not in last:
+                faults.append(f"after {number} steps the last slide is not there: {last.strip()[:60]}")
             wrong += len(faults)
             print(f"{path.name}: {number} slides, {figures} figures, {notes} with notes; {faults or 'ok'}")
             page.context.close()
