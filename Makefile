@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/.installed
 TESTS := $(VENV)/.installed-tests
+SITE := .venv-site
+SITES := $(SITE)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
-.PHONY: help lab run test test-all outputs lint fetch
+.PHONY: help lab run test test-all preflight kit slides site check-site outputs runsheet lint fetch
 .DEFAULT_GOAL := help
 
 help:          ## list the targets
@@ -25,14 +27,40 @@ test: fetch $(TESTS)   ## run the tests: every notebook end to end, and the help
 test-all: fetch $(TESTS)   ## run the tests and the long ones (browser, installations)
 	$(BIN)/python -m pytest
 
+preflight: $(RUNS)   ## check this machine before a class: one page of ok or what to do
+	@$(BIN)/python -m helpers.preflight
+
+kit: fetch     ## make one archive in kit/ that installs everything without a network
+	@$(BIN)/python -m tools.offline_kit
+
+slides: $(SITES)  ## build a deck for each day from the saved notebooks, in slides/; it opens without a network
+	$(SITE)/bin/python tools/build_slides.py
+
+site: $(SITES)  ## build a site with contents and search from the saved notebooks, in site/
+	$(SITE)/bin/python tools/build_site.py
+
+check-site: site slides    ## look at site and slides in headless Chromium (needs npm and Chromium)
+	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet 'playwright>=1.50'
+	npm install --silent --no-fund --no-audit --prefix $(SITE) axe-core@4
+	$(SITE)/bin/python tools/check_pages.py
+	$(SITE)/bin/python tools/check_slides.py
+
 outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
 	$(BIN)/python tools/refresh_outputs.py
+
+runsheet: $(RUNS)    ## write the minutes of the notebooks into INSTRUCTORS.md
+	$(BIN)/python tools/run_sheet.py
 
 lint: $(TESTS) ## check style
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 
 fetch: $(RUNS) ## bring models and data for work without a network later
 	@$(BIN)/python -m helpers.sources fetch
+
+$(SITES): tools/requirements-site.txt
+	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet --requirement tools/requirements-site.txt
+	touch $(SITES)
 
 # torch comes first and alone: its exact version is the CPU build where an index offers one.
 $(RUNS): requirements.txt tests/constraints.txt pyproject.toml

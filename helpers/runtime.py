@@ -1,5 +1,7 @@
 """The first call of every notebook: `helpers.setup()` picks device, source and size, seeds everything, and says so."""
 
+from __future__ import annotations  # an older Python must be able to read this, to be told that it is too old
+
 import os
 import platform
 import random

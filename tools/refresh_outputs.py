@@ -24,7 +24,12 @@ FIXED = {"WORKSHOP_SOURCE": "packages", "WORKSHOP_SIZE": "small", "CUDA_VISIBLE_
 
 
 def execute(path: Path, environment: dict[str, str]) -> nbformat.NotebookNode:
-    """Run a notebook from top to bottom in a fresh kernel, in its own folder; the notebook with its outputs.
+    """Run a notebook as run() does; the notebook with its outputs, without what differs from run to run."""
+    return strip(run(path, environment))
+
+
+def run(path: Path, environment: dict[str, str]) -> nbformat.NotebookNode:
+    """Run a notebook from top to bottom in a fresh kernel, in its own folder; the notebook with outputs and timings.
 
     Raises nbclient's CellExecutionError at the first cell that fails.
     """
@@ -35,7 +40,7 @@ def execute(path: Path, environment: dict[str, str]) -> nbformat.NotebookNode:
     # A cell that prints in pieces gives one stream output, on every machine the same.
     client.coalesce_streams = True
     client.execute(env={**os.environ, **environment})
-    return strip(notebook)
+    return notebook
 
 
 def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -24,7 +24,9 @@ def mathml(markdown: str) -> str:
     """Markdown with its $formulas$ as MathML, which browsers draw without a script; code is left alone."""
     pieces = re.split(r"(`[^`]*`)", markdown)
     for index in range(0, len(pieces), 2):
-        pieces[index] = re.sub(r"\$\$(.+?)\$\$", lambda m: convert(m[1], "block"), pieces[index], flags=re.DOTALL)
+        pieces[index] = re.sub(
+            r"\$\$(.+?)\$\$", lambda m: convert(m[1], display="block"), pieces[index], flags=re.DOTALL
+        )
         pieces[index] = re.sub(r"\$([^$\n]+?)\$", lambda m: convert(m[1]), pieces[index])
     return "".join(pieces)
 

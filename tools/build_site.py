@@ -1,0 +1,90 @@
+"""Build the site from the notebooks as they are saved, outputs included: `make site`, into site/.
+
+Sphinx with myst-nb and the theme of Jupyter Book make the pages. Nothing is asked from elsewhere: formulas are
+MathML, and fonts, styles and search lie beside the pages.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+import nbformat
+from run_notebooks import mathml
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "site"
+SETTINGS = ROOT / "tools" / "site"
+BLOCK = re.compile(r'(<math[^>]*display="block".*?</math>)', flags=re.DOTALL)
+PAGES = {"instructors": "INSTRUCTORS.md", "data": "data/README.md"}
+
+
+def build(target: Path = SITE) -> None:
+    """Build the site in a temporary folder and put it in place of the old one.
+
+    Raises subprocess.CalledProcessError where Sphinx fails or warns, for a broken link for example.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary:
+        source, made = Path(temporary) / "source", Path(temporary) / "made"
+        shutil.copytree(SETTINGS, source)
+        lay_pages(source)
+        sphinx = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", str(source), str(made)]
+        subprocess.run(sphinx, check=True)
+        shutil.rmtree(made / ".doctrees", ignore_errors=True)
+        shutil.rmtree(target, ignore_errors=True)
+        made.rename(target)
+
+
+def lay_pages(source: Path) -> None:
+    """The notebooks, the Markdown files and the first page, as Sphinx wants them, in a folder."""
+    notebooks = sorted((ROOT / "notebooks").glob("day*.ipynb"))
+    for path in notebooks:
+        nbformat.write(prepared(nbformat.read(path, as_version=4)), source / path.name)
+    for name, path in PAGES.items():
+        text = linked((ROOT / path).read_text(encoding="utf-8"), (ROOT / path).parent)
+        (source / f"{name}.md").write_text(text, encoding="utf-8")
+    description = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
+    names = "\n".join([path.stem for path in notebooks] + list(PAGES))
+    title, _, rest = description.partition(": ")
+    first = f"# {title}\n\n{rest[:1].upper()}{rest[1:]}.\n\n```{{toctree}}\n:maxdepth: 2\n\n{names}\n```\n"
+    (source / "index.md").write_text(first, encoding="utf-8")
+
+
+def prepared(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A notebook with formulas as MathML, and the alternative texts of figures where myst-nb looks for them."""
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}  # knows !git and %pip
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            formulas = mathml(linked(cell.source, ROOT / "notebooks"))
+            cell.source = BLOCK.sub(r'<div class="formula" tabindex="0">\1</div>', formulas)
+        for output in cell.get("outputs", []):
+            if alternative := output.get("metadata", {}).get("image/png", {}).get("alt"):
+                cell.metadata["mystnb"] = {"image": {"alt": alternative}}
+    return notebook
+
+
+def linked(markdown: str, folder: Path) -> str:
+    """Markdown of a file in a folder of the repository, with its links as the site's pages have them.
+
+    Anchors become those of Sphinx, links to a file that is a page lead there, those to other files lose their link.
+    """
+    pages = {ROOT / path: f"{name}.md" for name, path in PAGES.items()}
+
+    def link(match: re.Match) -> str:
+        words, address = match[1], match[2]
+        if address.startswith("https:"):
+            return match[0]
+        place, _, heading = address.partition("#")
+        heading = "#" + re.sub(r"[^\w-]", "", heading.lower()) if heading else ""
+        page = pages.get((folder / place).resolve()) if place else ""
+        return words if page is None else f"[{words}]({page}{heading})"
+
+    return re.sub(r"\[([^\]]+)\]\(([^)\s]+)\)", link, markdown)
+
+
+if __name__ == "__main__":
+    build()

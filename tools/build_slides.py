@@ -1,0 +1,86 @@
+"""Build a deck for each day from the saved notebooks: `make slides`, into slides/. The decks open from disk.
+
+The notebooks are marked in memory (tools/mark_slides.py); reveal.js comes from the package sphinx-revealjs and is
+put beside the decks, so that nothing is asked from elsewhere.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import sphinx_revealjs
+from mark_slides import HIDDEN, ROOT, mark
+from nbconvert import SlidesExporter
+from run_notebooks import mathml
+from traitlets.config import Config
+
+SLIDES = ROOT / "slides"
+REVEAL = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
+STYLE = """<style>.reveal section img { max-height: 60vh; } .reveal { font-size: 1.6em; }
+.reveal .slides > section, .reveal .slides > section > section { max-height: 100%; overflow-y: auto; }</style>"""
+
+# nbconvert's page asks require.js for reveal.js, and MathJax after each slide: the first is put in place of the loader.
+STAND_INS = """<script src="reveal/dist/reveal.js"></script><script src="reveal/plugin/notes/notes.js"></script>
+<script>const MathJax = {Hub: {getAllJax: () => false}};
+const require = (settings, names, ready) => ready(Reveal, RevealNotes);</script>
+"""
+
+
+def deck(notebook: nbformat.NotebookNode) -> str:
+    """One HTML page with the marked cells; it looks for reveal.js in the folder reveal/ beside it."""
+    spoken = []
+    for cell in mark(notebook).cells:
+        spoken += divided(cell)
+    notebook.cells = spoken
+    settings = Config({"TagRemovePreprocessor": {"enabled": True, "remove_input_tags": {HIDDEN}}})
+    exporter = SlidesExporter(
+        config=settings,
+        reveal_url_prefix="reveal",
+        reveal_theme="white",
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    exporter.require_js_url = exporter.jquery_url = exporter.mathjax_url = exporter.mermaid_js_url = ""
+    exporter.font_awesome_url = ""
+    body, _ = exporter.from_notebook_node(notebook)
+    page = without_elsewhere(body).replace("</head>", STYLE + "</head>", 1)
+    before, loader, after = page.rpartition("<script>\nrequire(")
+    return before + STAND_INS + loader + after
+
+
+def divided(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """A cell as the deck has it: an opening gives its question and the rest as notes, a close only its key points."""
+    if cell.cell_type != "markdown":
+        return [cell]
+    cell.source = mathml(cell.source)
+    kind = cell.metadata["slideshow"]["slide_type"]
+    if kind == "subslide":
+        cell.source = "**Key points**" + cell.source.split("**Key points**", 1)[1]
+    question = re.match(r"(#+ .+\n+\*In this section:\*.+)\n", cell.source)
+    if kind != "slide" or not question:
+        return [cell]
+    rest = cell.source[question.end() :]
+    notes = nbformat.v4.new_markdown_cell(rest, metadata={"slideshow": {"slide_type": "notes"}})
+    cell.source = question[1]
+    return [cell, notes]
+
+
+def without_elsewhere(page: str) -> str:
+    """The page without scripts and styles of other sites (MathJax, fonts, require.js): nothing on it needs them."""
+    page = re.sub(r"<script[^>]*src=\"(https?:[^\"]*)?\"[^>]*>\s*</script>", "", page)
+    page = re.sub(r"<link[^>]*href=\"(https?:[^\"]*)?\"[^>]*>", "", page)
+    return re.sub(r"<script type=\"(module|text/x-mathjax-config)\">.*?</script>", "", page, flags=re.DOTALL)
+
+
+def main() -> None:
+    shutil.copytree(REVEAL, SLIDES / "reveal", dirs_exist_ok=True)
+    for path in sorted((ROOT / "notebooks").glob("day*.ipynb")):
+        target = SLIDES / f"{path.stem}.html"
+        temporary = target.with_suffix(".part")
+        temporary.write_text(deck(nbformat.read(path, as_version=4)), encoding="utf-8")
+        temporary.replace(target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Look at the built decks in headless Chromium without a network: `make check-site`.
+
+Each deck draws its first slide and its last, with no console error and no request to another host.
+"""
+
+import shutil
+import sys
+
+from check_pages import ROOT, opened
+from playwright.sync_api import sync_playwright
+
+
+def main() -> int:
+    decks, wrong = sorted((ROOT / "slides").glob("day*.html")), 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for path in decks:
+            page, faults = opened(browser, path.as_uri(), "desktop", "light")
+            page.wait_for_function("window.Reveal && Reveal.isReady()")
+            number = page.evaluate("Reveal.getTotalSlides()")
+            notes = page.evaluate("document.querySelectorAll('aside.notes').length")
+            figures = page.evaluate("[...document.images].filter(image => image.naturalWidth > 0).length")
+            for _ in range(number):
+                page.evaluate("Reveal.next()")
+            last = page.evaluate("Reveal.getCurrentSlide().textContent")
+            if not page.evaluate("Reveal.isLastSlide()") or "What you take from Day" not in last:
+                faults.append(f"after {number} steps the last slide is not there: {last.strip()[:60]}")
+            wrong += len(faults)
+            print(f"{path.name}: {number} slides, {figures} figures, {notes} with notes; {faults or 'ok'}")
+            page.context.close()
+        browser.close()
+    return 1 if wrong or not decks else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

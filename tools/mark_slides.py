@@ -1,0 +1,60 @@
+"""Mark what is a slide: writes the cells' metadata `slideshow` by rules: `python tools/mark_slides.py`.
+
+- A section's opening is a slide: its heading and its question. Its further words become the speaker's notes.
+- A cell that draws or shows something stands on a sub-slide, with the sentence "What to see" as notes.
+- Key points are a slide of their own. Other cells are left out, and code is hidden where it is longer than six lines.
+
+Doing it again changes nothing; a cell with the tag `slide-as-is` keeps what its author gave it.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+LONG_CODE = 6
+HIDDEN = "hide-code"
+VIEWS = ("image/png", "text/html")
+
+
+def slide_type(cell: nbformat.NotebookNode, previous: str) -> str:
+    """What a cell is in the deck: slide, subslide, notes or skip. previous: the same of the cell before."""
+    if cell.cell_type == "code":
+        shown = any(view in output.get("data", {}) for output in cell.outputs for view in VIEWS)
+        return "subslide" if shown else "skip"
+    if re.match(r"#{1,2} ", cell.source):
+        return "slide"
+    if "**Key points**" in cell.source:
+        return "subslide"
+    return "notes" if cell.source.startswith("*What to see:*") and previous == "subslide" else "skip"
+
+
+def mark(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with `slideshow` and the tag for hidden code on its cells; the given one is changed."""
+    previous = "skip"
+    for cell in notebook.cells:
+        tags = [tag for tag in cell.metadata.get("tags", []) if tag != HIDDEN]
+        if "slide-as-is" not in tags:
+            previous = slide_type(cell, previous)
+            cell.metadata["slideshow"] = {"slide_type": previous}
+        if cell.cell_type == "code" and len(cell.source.splitlines()) > LONG_CODE:
+            tags.append(HIDDEN)
+        if tags:
+            cell.metadata["tags"] = tags
+        else:
+            cell.metadata.pop("tags", None)
+    return notebook
+
+
+def main(names: list[str]) -> None:
+    for path in [Path(name) for name in names] or sorted((ROOT / "notebooks").glob("day*.ipynb")):
+        notebook = mark(nbformat.read(path, as_version=4))
+        temporary = path.with_suffix(".tmp")
+        nbformat.write(notebook, temporary)
+        temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
