@@ -53,7 +53,7 @@ def load_objective(address: str) -> Callable[[optuna.Trial], float]:
 
 def work(file: Path, objective: str, trials: int, name: str, direction: str | None, seed: int) -> None:
     """Be one worker until the study has `trials` finished trials (also from a notebook)."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns while it waits for a lock that a killed worker left
     worker = Worker(file, objective, name, direction, seed)
     worker.run(load_objective(objective), trials)
 
