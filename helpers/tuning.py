@@ -136,7 +136,9 @@ def finished_study(workshop: Workshop) -> optuna.Study:
     if missing > 0:
         rows, tokenizer = encoded(workshop)
         steps = -(-len(rows["train"]) // BATCH)
-        trainer(workshop, rows, tokenizer).hyperparameter_search(
+        searching = trainer(workshop, rows, tokenizer)
+        searching.add_callback(PrintTrials())
+        searching.hyperparameter_search(
             hp_space=hp_space,
             compute_objective=lambda scores: scores["eval_macro_f1"],
             n_trials=missing,

@@ -14,7 +14,8 @@ EMPHASIS = {
     "families", "heads", "counts", "design", "pattern", "last",
     "on the same tweets", "film verdicts", "400 of our tweets", "in the order of length", "other texts", "drawn",
     "odd", "fluent and wrong", "similarity is not agreement", "few hyperparameters matter",
-    "list of what was changed", "shifts", "only cleaned", "default", "rule of thumb", "tuned", "validation split chose", "test split reports",
+    "list of what was changed", "shifts", "only cleaned", "default", "rule of thumb", "tuned",
+    "validation split chose", "test split reports",
     "cuts it into sentences", "accuracy misleads", "far from the reference and right",
     "on the validation split, of those tried", "Rotten Tomatoes",
 }  # fmt: skip

@@ -299,7 +299,7 @@ def test_two_processes_of_accelerate_launch_go_on_and_give_the_same_file(tmp_pat
     assert "Rows: 4,500." in said.stdout and "labelled: 2,000." in said.stdout and said.stdout.count("Rows:") == 1
     together = pd.read_csv(tmp_path / "u.csv")
     # Another number of threads may sum in another order.
-    pd.testing.assert_frame_equal(together, alone, atol=2e-6, rtol=0)
+    pd.testing.assert_frame_equal(together, alone, atol=1e-5, rtol=0)  # each process has fewer threads
 
 
 @pytest.mark.parametrize(
