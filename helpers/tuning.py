@@ -7,8 +7,6 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -20,6 +18,8 @@ from transformers import (
 
 from helpers import data, metrics, models
 from helpers.runtime import Workshop
+from helpers.search_worker import finished
+from helpers.study_file import open_storage
 from helpers.training import MAX_LENGTH, OUTPUTS, arguments
 
 NAME = "fine-tuning"
@@ -51,12 +51,7 @@ def budget(workshop: Workshop) -> int:
 
 def storage(workshop: Workshop) -> JournalStorage:
     """The trials in their file."""
-    return JournalStorage(JournalFileBackend(str(study_file(workshop))))
-
-
-def finished(study: optuna.Study) -> int:
-    """How many trials count: those that ran to their end, and those that were pruned."""
-    return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
+    return open_storage(study_file(workshop))
 
 
 def model_init(trial: optuna.Trial | None = None):

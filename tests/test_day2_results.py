@@ -2,6 +2,7 @@
 
 import re
 
+import link_terms
 import nbformat
 import pandas as pd
 import pytest
@@ -85,5 +86,5 @@ def test_every_score_table_names_its_split():
 
 def test_stance_is_called_a_proxy_where_it_first_appears():
     text = "\n".join(c.source for c in nbformat.read(PATH, as_version=4).cells if c.cell_type == "markdown")
-    text = re.sub(r"\[([^\]]+)\]\(\.\./GLOSSARY\.md#[^)]+\)", r"\1", text)  # without the links to the glossary
+    text = link_terms.LINK.sub(r"\1", text)
     assert text.index("a proxy for stance") - text.index("**stance**") < 1200

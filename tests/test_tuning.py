@@ -12,7 +12,7 @@ import pytest
 from conftest import NOTEBOOKS, ROOT
 from optuna.trial import TrialState
 
-from helpers import runtime, tuning
+from helpers import runtime, study_file, tuning
 
 [PATH] = [path for path in NOTEBOOKS if path.stem.startswith("day3")]
 CELLS = {cell["id"]: cell.source for cell in nbformat.read(PATH, as_version=4).cells if cell.cell_type == "code"}
@@ -85,12 +85,11 @@ def test_a_search_that_is_killed_goes_on_where_it_was(tmp_path):
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     file = next(tmp_path.rglob("study.log"))
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(file)))
-    before = tuning.finished(optuna.load_study(study_name=tuning.NAME, storage=storage))
+    before = tuning.finished(study_file.find_study(file, tuning.NAME))
     wanted = tuning.budget(workshop())
     assert 1 <= before < wanted
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=300)
-    study = optuna.load_study(study_name=tuning.NAME, storage=storage)
+    study = study_file.find_study(file, tuning.NAME)
     counted = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
     assert len(counted) == wanted
     assert len({trial.params["learning_rate"] for trial in counted}) == wanted

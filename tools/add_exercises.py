@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import nbformat
+from refresh_outputs import ROOT, save
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from helpers import exercises  # noqa: E402
@@ -87,9 +87,7 @@ def write(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     insert(notebook, path.stem.split("_")[0])
     nbformat.validate(notebook)
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(notebook, temporary)
-    temporary.replace(path)
+    save(notebook, path)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from refresh_outputs import ROOT, save
 
-ROOT = Path(__file__).resolve().parent.parent
 GLOSSARY = ROOT / "GLOSSARY.md"
 ENTRY = re.compile(r"^### (.+)\n\n(.+?)(?: Also: ([^.]+)\.)? \*Day (\d): (.+)\*$", flags=re.MULTILINE)
 LINK = re.compile(r"\[([^\[\]]+)\]\(\.\./GLOSSARY\.md#[^)]*\)")
@@ -113,9 +113,7 @@ def write(path: Path) -> int:
     """Link the terms in a notebook and write it; how many were linked."""
     notebook = nbformat.read(path, as_version=4)
     linked = link(notebook, path.stem.split("_")[0])
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(notebook, temporary)
-    temporary.replace(path)
+    save(notebook, path)
     return len(linked)
 
 

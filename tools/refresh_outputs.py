@@ -58,6 +58,13 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def save(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Write a notebook under a temporary name, then rename it: there is never half a notebook."""
+    temporary = path.with_suffix(".tmp")
+    nbformat.write(notebook, temporary)
+    temporary.replace(path)
+
+
 def main(names: list[str]) -> None:
     paths = [Path(name) for name in names] or sorted((ROOT / "notebooks").glob("*.ipynb"))
     for path in paths:
@@ -65,9 +72,7 @@ def main(names: list[str]) -> None:
         # What an earlier run kept would be gone on with, and the cells would show less.
         shutil.rmtree(ROOT / "outputs" / path.stem.split("_")[0], ignore_errors=True)
         notebook = execute(path.resolve(), FIXED)
-        temporary = path.with_suffix(".tmp")
-        nbformat.write(notebook, temporary)
-        temporary.replace(path)
+        save(notebook, path)
         print(f"{path.name}: {time.perf_counter() - start:.0f} s")
 
 
