@@ -7,13 +7,17 @@ RUNS := $(VENV)/.installed
 TESTS := $(VENV)/.installed-tests
 SITE := .venv-site
 SITES := $(SITE)/.installed
+OLDEST := .venv-oldest
+NEWEST := .venv-newest
+# Where the newest torch brings gigabytes of CUDA: make update TORCH=torch==2.13.0
+TORCH ?= torch
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
-.PHONY: help lab run test test-all preflight kit slides site check-site outputs runsheet lint fetch
+.PHONY: help lab run test test-all test-oldest update preflight kit slides site check-site outputs runsheet publish lint fetch
 .DEFAULT_GOAL := help
 
 help:          ## list the targets
-	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */make \1\t/' | expand -t 18
 
 lab: fetch     ## open the notebooks in JupyterLab
 	cd notebooks && ../$(BIN)/jupyter lab
@@ -26,6 +30,18 @@ test: fetch $(TESTS)   ## run the tests: every notebook end to end, and the help
 
 test-all: fetch $(TESTS)   ## run the tests and the long ones (browser, installations)
 	$(BIN)/python -m pytest
+
+test-oldest: $(OLDEST)/.installed   ## run the tests with the oldest versions allowed (of Days 2 and 3 at size tiny)
+	$(OLDEST)/bin/python -m helpers.sources fetch
+	$(OLDEST)/bin/python -m pytest -m "not long" -k "not saved_outputs or day1"
+
+update:        ## run the tests with the newest release of everything, and report what broke
+	rm -rf $(NEWEST) && $(PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet '$(TORCH)' --requirement requirements.txt \
+		--requirement tests/requirements.txt jupyterlab nbconvert latex2mathml 'setuptools>=77'
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	$(NEWEST)/bin/python -m helpers.sources fetch
+	$(NEWEST)/bin/python tools/try_newest.py
 
 preflight: $(RUNS)   ## check this machine before a class: one page of ok or what to do
 	@$(BIN)/python -m helpers.preflight
@@ -51,11 +67,20 @@ outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into the
 runsheet: $(RUNS)    ## write the minutes of the notebooks into INSTRUCTORS.md
 	$(BIN)/python tools/run_sheet.py
 
+publish: $(RUNS)     ## write the repository's address everywhere: make publish REPOSITORY=owner/name BRANCH=main
+	$(BIN)/python tools/publish.py '$(REPOSITORY)' $(BRANCH)
+
 lint: $(TESTS) ## check style
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 
 fetch: $(RUNS) ## bring models and data for work without a network later
 	@$(BIN)/python -m helpers.sources fetch
+
+$(OLDEST)/.installed: tests/oldest.txt
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --requirement tests/oldest.txt
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
 
 $(SITES): tools/requirements-site.txt
 	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)

@@ -1,7 +1,9 @@
 """What every test shares: the packages source, and no network but the loopback once everything is fetched."""
 
 import os
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,24 @@ os.environ["WORKSHOP_SOURCE"] = "packages"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the saved outputs are the CPU's
 
+os.environ["TRANSFORMERS_VERBOSITY"] = "warning"  # so that its log says what is deprecated: tests/deprecations.py
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def deprecations_are_errors():
+    """In this process, and in every kernel that a test starts: IPython reads its start-up files from this folder."""
+    import deprecations
+
+    with tempfile.TemporaryDirectory() as folder:
+        startup = Path(folder) / "profile_default" / "startup"
+        startup.mkdir(parents=True)
+        shutil.copy(deprecations.__file__, startup)
+        os.environ["IPYTHONDIR"] = folder
+        yield
+        del os.environ["IPYTHONDIR"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,198 @@
+"""In Colab the first cell fetches the workshop and installs what is missing; anywhere else it does neither."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import colab_install
+import nbformat
+import publish
+import pytest
+from conftest import NOTEBOOKS, ROOT
+from nbclient import NotebookClient
+
+from helpers import drive, sources
+
+STUB = """
+import sys, types
+sys.modules["google.colab"] = types.ModuleType("google.colab")
+"""
+
+
+def first_cell(path: Path) -> str:
+    return next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code").source
+
+
+def code_before_the_set_up(path: Path) -> str:
+    return first_cell(path).split("import helpers")[0]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("variables", [{}, {"VSCODE_PID": "1", "VSCODE_CWD": "."}], ids=["jupyterlab", "vscode"])
+def test_outside_of_colab_the_first_cell_runs_no_command(path, variables, monkeypatch):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell()
+    ran = []
+    monkeypatch.setattr(shell, "system", ran.append)
+    monkeypatch.setattr(os, "system", ran.append)
+    monkeypatch.setattr(shell, "run_line_magic", lambda *given, **_: ran.append(given))
+    monkeypatch.chdir(path.parent)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    shell.run_cell(code_before_the_set_up(path)).raise_error()
+    assert ran == []
+    assert sys.path[0] == str(ROOT)
+
+
+def test_the_three_first_cells_are_the_same():
+    assert len({first_cell(path) for path in NOTEBOOKS}) == 1
+
+
+def test_only_what_is_missing_or_out_of_range_is_installed(monkeypatch):
+    has = {line.split("==")[0]: line.split("==")[1] for line in _lines("colab.txt") if "==" in line}
+    monkeypatch.setattr(
+        colab_install, "version_of", lambda name: has.get(name) or has.get(colab_install.SAME.get(name))
+    )
+    names = {requirement.name for requirement in colab_install.missing()}
+    assert {"evaluate", "optuna", "bertviz", "gguf", "peft", "sacrebleu"} <= names
+    assert not names & {*has, "xgboost-cpu"}
+
+
+def test_what_is_there_is_held_at_its_version():
+    from packaging.requirements import Requirement
+
+    lines = colab_install.held([Requirement("optuna>=5")])
+    assert any(line.startswith("numpy==") for line in lines)
+    assert any(line.startswith("torch==") for line in lines)
+    assert not any(line.startswith("optuna==") for line in lines)
+
+
+@pytest.fixture
+def colab_drive(monkeypatch, tmp_path):
+    """A stub of google.colab whose Drive is a folder; the outputs of a fresh clone."""
+    import types
+
+    module = types.ModuleType("google.colab")
+    module.drive = types.SimpleNamespace(
+        mount=lambda place: (Path(place) / "MyDrive").mkdir(parents=True, exist_ok=True)
+    )
+    monkeypatch.setitem(sys.modules, "google.colab", module)
+    monkeypatch.setattr(drive, "OUTPUTS", tmp_path / "outputs")
+    return tmp_path / "drive"
+
+
+def test_a_lost_runtime_finds_its_outputs_on_drive(colab_drive, tmp_path):
+    drive.keep_outputs(mount=colab_drive)
+    (drive.OUTPUTS / "day2" / "stance").mkdir(parents=True)
+    (drive.OUTPUTS / "day2" / "stance" / "config.json").write_text("first runtime")
+    drive.OUTPUTS.unlink()  # the runtime's disk is gone, Drive is not
+    (tmp_path / "outputs" / "day1").mkdir(parents=True)
+    (tmp_path / "outputs" / "day1" / "new.txt").write_text("second runtime")
+    drive.keep_outputs(mount=colab_drive)
+    assert (drive.OUTPUTS / "day2" / "stance" / "config.json").read_text() == "first runtime"
+    assert (drive.OUTPUTS / "day1" / "new.txt").read_text() == "second runtime"
+    drive.keep_outputs(mount=colab_drive)  # the cell run again
+    assert (colab_drive / "MyDrive" / "llm-workshop" / "outputs" / "day1" / "new.txt").exists()
+
+
+def test_what_drive_has_stays_as_it_is(colab_drive, tmp_path):
+    kept = colab_drive / "MyDrive" / "llm-workshop" / "outputs"
+    kept.mkdir(parents=True)
+    (kept / "study.log").write_text("sixty trials")
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "study.log").write_text("one trial")
+    drive.keep_outputs(mount=colab_drive)
+    assert (drive.OUTPUTS / "study.log").read_text() == "sixty trials"
+
+
+def test_outside_of_colab_the_line_for_drive_changes_nothing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(drive, "OUTPUTS", tmp_path / "outputs")
+    drive.keep_outputs()
+    assert "Not in Colab" in capsys.readouterr().out
+    assert not (tmp_path / "outputs").exists()
+
+
+def _lines(name: str) -> list[str]:
+    text = (ROOT / "tests" / name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _versions(python: Path) -> dict[str, str]:
+    listed = subprocess.run([python, "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=True)
+    return {package["name"]: package["version"] for package in json.loads(listed.stdout)}
+
+
+@pytest.fixture(scope="module")
+def colab_python(tmp_path_factory) -> Path:
+    """A Python with what Colab has, in an environment of its own."""
+    folder = tmp_path_factory.mktemp("colab") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    subprocess.run([*pip, "--requirement", ROOT / "tests" / "colab.txt"], check=True)
+    return python
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> dict[str, str]:
+    """The working tree as a repository, which git takes for the address in the first cell: variables for it."""
+    folder = tmp_path_factory.mktemp("served")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*author, "commit", "-q", "-m", "as it stands"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    address = publish.SERVER + publish.address()
+    redirect = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{folder.as_uri()}.insteadOf"}
+    return redirect | {"GIT_CONFIG_VALUE_0": address}
+
+
+@pytest.fixture
+def colab(colab_python, served, tmp_path) -> dict[str, str]:
+    """The environment of a kernel in Colab: an empty folder, its Python, its module google.colab."""
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub" / "sitecustomize.py").write_text(STUB)
+    (tmp_path / "content").mkdir()
+    kernel = tmp_path / "kernels" / "colab"
+    kernel.mkdir(parents=True)
+    command = [str(colab_python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "Colab", "language": "python"}))
+    free = {name: value for name, value in os.environ.items() if not name.startswith(("WORKSHOP_", "HF_"))}
+    cache = str(sources.cache_folder())
+    return free | served | {
+        "PYTHONPATH": str(tmp_path / "stub"), "WORKSHOP_CACHE": cache, "WORKSHOP_SOURCE": "packages",
+        "WORKSHOP_SIZE": "tiny",
+    }  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.installs
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebook_runs_in_colab_from_an_empty_folder(path, colab, colab_python, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    before = _versions(colab_python)
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, kernel_name="colab", timeout=1800, allow_errors=True)
+    client.resources = {"metadata": {"path": str(tmp_path / "content")}}
+    client.execute(env=colab)
+    failed = [
+        f"{cell['id']}: {output['ename']}: {output['evalue']}"
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "error"
+    ]
+    assert not failed, "\n".join(failed)
+    said = "".join(o.get("text", "") for c in notebook.cells if c["id"] == "setup" for o in c.outputs)
+    assert "Workshop at commit" in said and "Everything is installed." in said, said
+    after = _versions(colab_python)
+    assert {name: after[name] for name in before} == before, "a version that Colab has was changed"

@@ -1,0 +1,40 @@
+"""Run the tests with the newest release of everything, and report what broke: `make update`.
+
+Prints the versions that differ from tests/constraints.txt, then the tests that fail with them. Changes no file of the
+project. Exit status: that of the tests.
+"""
+
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def differences(tested: str) -> list[str]:
+    """A line for each package of this environment whose version is not the tested one.
+
+    tested: the text of tests/constraints.txt.
+    """
+    pinned = {plain(line.split("==")[0]): line.split("==")[1] for line in tested.splitlines() if "==" in line}
+    installed = {plain(d.name): d.version.split("+")[0] for d in metadata.distributions() if d.name}
+    names = sorted(name for name in pinned.keys() & installed.keys() if pinned[name] != installed[name])
+    lines = [f"{name}: tested {pinned[name]}, now {installed[name]}" for name in names]
+    return lines + [f"{name}: new, {installed[name]}" for name in sorted(installed.keys() - pinned.keys())]
+
+
+def main() -> int:
+    found = differences((ROOT / "tests" / "constraints.txt").read_text(encoding="utf-8"))
+    print("\n".join(found) or "Every version is the tested one.", flush=True)
+    done = subprocess.run([sys.executable, "-m", "pytest", "-m", "not long", *sys.argv[1:]], cwd=ROOT)
+    print("Nothing broke." if done.returncode == 0 else "The tests named above break with these versions.")
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
