@@ -89,7 +89,8 @@ def head_view(attentions: Sequence[torch.Tensor], tokens: Sequence[str], layer: 
     from bertviz import head_view as draw
 
     _check(attentions, tokens)
-    page = draw(attentions, list(tokens), layer=layer, heads=heads, html_action="return").data
+    heads = heads if heads is None else [int(head) for head in heads]  # numpy's numbers are no JSON
+    page = draw(attentions, list(tokens), layer=int(layer), heads=heads, html_action="return").data
     _show_offline(page, height=60 + 23 * len(tokens), title="Head view: interactive lines from each word to others")
 
 

@@ -4,6 +4,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import numpy as np
 import pytest
 import torch
 
@@ -49,6 +50,16 @@ def test_a_view_carries_its_libraries_and_asks_no_other_site(view, monkeypatch):
     assert "requirejs(names, draw)" in page and "jQuery v3" in page and "d3js.org v5" in page
     assert "require.min.js" not in page
     assert 'title="' in page
+
+
+def test_a_head_found_by_a_search_can_be_viewed(monkeypatch):
+    import IPython.display
+
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", lambda content, **options: shown.append(content))
+    layer, head = np.argwhere(np.ones((2, 3)))[-1]  # numpy's numbers, which JSON does not know
+    attention.head_view(*sentence_of(), layer=layer, heads=[head])
+    assert shown
 
 
 def test_without_weights_the_message_says_how_to_get_them():

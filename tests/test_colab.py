@@ -15,12 +15,6 @@ from nbclient import NotebookClient
 
 from helpers import drive, sources
 
-STUB = """
-import sys, types
-sys.modules["google.colab"] = types.ModuleType("google.colab")
-"""
-
-
 def first_cell(path: Path) -> str:
     return next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code").source
 
@@ -33,8 +27,9 @@ def code_before_the_set_up(path: Path) -> str:
 @pytest.mark.parametrize("variables", [{}, {"VSCODE_PID": "1", "VSCODE_CWD": "."}], ids=["jupyterlab", "vscode"])
 def test_outside_of_colab_the_first_cell_runs_no_command(path, variables, monkeypatch):
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
-    shell = InteractiveShell()
+    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
     ran = []
     monkeypatch.setattr(shell, "system", ran.append)
     monkeypatch.setattr(os, "system", ran.append)
@@ -160,8 +155,9 @@ def served(tmp_path_factory) -> dict[str, str]:
 @pytest.fixture
 def colab(colab_python, served, tmp_path) -> dict[str, str]:
     """The environment of a kernel in Colab: an empty folder, its Python, its module google.colab."""
-    (tmp_path / "stub").mkdir()
-    (tmp_path / "stub" / "sitecustomize.py").write_text(STUB)
+    (tmp_path / "stub" / "google" / "colab").mkdir(parents=True)
+    (tmp_path / "stub" / "google" / "colab" / "__init__.py").touch()
+    (tmp_path / "stub" / "sitecustomize.py").write_text("import google.colab")  # there when the first cell looks
     (tmp_path / "content").mkdir()
     kernel = tmp_path / "kernels" / "colab"
     kernel.mkdir(parents=True)
