@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 
 from helpers import drive, sources
 
+
 def first_cell(path: Path) -> str:
     return next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code").source
 
