@@ -12,7 +12,8 @@ def beam_steps(text: str, model, tokenizer, beams: int = 3, longest: int = 60) -
     set aside; the search stops when none that still runs can become better than those set aside.
 
     Returns a table with a row for each step and candidate (columns step, rank, translation, log probability, ended),
-    and the best translation: that of generate(num_beams=beams, length_penalty=0, do_sample=False).
+    and the best translation: that of generate(num_beams=beams, length_penalty=0, do_sample=False), unless the search
+    was stopped after the `longest` steps.
     """
     batch = tokenizer(text, return_tensors="pt").to(model.device)
     encoded = model.get_encoder()(**batch)
@@ -52,4 +53,4 @@ def _next_scores(candidates: list[list[int]], encoded, mask, model) -> torch.Ten
     # Pieces that generate never chooses.
     scores[:, model.generation_config.suppress_tokens or []] = -torch.inf
     scores[:, [bad[0] for bad in model.generation_config.bad_words_ids or [] if len(bad) == 1]] = -torch.inf
-    return scores
+    return scores.log_softmax(dim=-1) if model.generation_config.renormalize_logits else scores

@@ -25,6 +25,19 @@ def note(folder: str | Path, model, tokenizer) -> None:
     (Path(folder) / NAME).write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
+def fits(folder: str | Path, checkpoint: str | Path, tokenizer) -> bool:
+    """Whether a saved model notes that it began from this checkpoint and reads with this tokenizer.
+
+    folder: where the model was saved. checkpoint: a folder for `from_pretrained`. Without a readable note: False.
+    """
+    try:
+        noted = json.loads((Path(folder) / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    wanted = {"source": source_in_force(), "checkpoint": _shown(Path(checkpoint)), "tokenizer": fingerprint(tokenizer)}
+    return noted == wanted
+
+
 def check(folder: str | Path, tokenizer) -> None:
     """Raise ValueError where a model's folder notes another tokenizer than this one; a folder without a note passes."""
     place = Path(folder) / NAME

@@ -97,13 +97,16 @@ def stance_model(workshop: Workshop) -> str:
     """A folder with Day 2's stance classifier and its tokenizer, for from_pretrained.
 
     It is trained once, on the training split of clinton_stance by Day 2's recipe, and kept in outputs/ for each size
-    and source. Whoever enters the day in the middle gets the same classifier as somebody who came from the top.
+    and source. Whoever enters the day in the middle gets the same classifier as somebody who came from the top. A kept
+    one that began from another checkpoint, or reads with another tokenizer, is trained anew.
     """
-    folder = OUTPUTS / "day2" / f"stance-{workshop.source}-{workshop.size}"
-    if (folder / "config.json").exists():
-        return str(folder)
-    from transformers import PrinterCallback
+    from transformers import AutoTokenizer, PrinterCallback
 
+    folder = OUTPUTS / "day2" / f"stance-{workshop.source}-{workshop.size}"
+    checkpoint = models.checkpoint("tweets")
+    kept = (folder / "config.json").exists()
+    if kept and origin.fits(folder, checkpoint, AutoTokenizer.from_pretrained(checkpoint)):
+        return str(folder)
     trainer = stance_trainer(workshop)
     trainer.remove_callback(PrinterCallback)  # it would print the seconds
     trainer.train()

@@ -103,7 +103,9 @@ def _translate_batch(batch, lengths, model, tokenizer, options) -> dict[str, tup
     longest = min(int(LONGER * lengths[batch[0]]) + SPARE, model.config.max_position_embeddings - 1)
     inputs = tokenizer(batch, return_tensors="pt", padding=True).to(model.device)
     with torch.inference_mode():
-        generated = model.generate(**inputs, max_length=longest + 1, **options)[:, 1:].tolist()
+        # The start piece, what is kept, and one place more: on the last one Marian's models write an end mark in any
+        # case, and a translation that was cut off would look complete.
+        generated = model.generate(**inputs, max_length=longest + 2, **options)[:, 1:].tolist()
     found = {}
     for part, ids in zip(batch, generated, strict=True):
         # The allowance of the sentence itself, so that its neighbours in the batch make no difference.

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -171,3 +172,19 @@ def test_the_notebook_spells_out_the_recipe_that_the_helper_gives():
     shown, used = names["settings"].to_dict(), training.arguments(WORKSHOP).to_dict()
     differ = {name for name in shown if shown[name] != used[name]}
     assert differ <= training.BESIDE_THE_POINT
+
+
+def test_a_kept_stance_model_is_used_only_where_it_began_from_this_checkpoint_and_tokenizer(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "OUTPUTS", tmp_path)
+    workshop = Workshop("cpu", "packages", "tiny", 0)
+    folder = Path(training.stance_model(workshop))
+    note = folder / "origin.json"
+    first, trained = note.read_text(encoding="utf-8"), (folder / "model.safetensors").stat().st_mtime_ns
+    assert training.stance_model(workshop) == str(folder)
+    assert (folder / "model.safetensors").stat().st_mtime_ns == trained
+    for changed in ({"checkpoint": "owner/name at commit 0"}, {"tokenizer": "0" * 16}):
+        note.write_text(json.dumps(json.loads(first) | changed), encoding="utf-8")
+        before = (folder / "model.safetensors").stat().st_mtime_ns
+        training.stance_model(workshop)
+        assert (folder / "model.safetensors").stat().st_mtime_ns > before, changed
+        assert note.read_text(encoding="utf-8") == first

@@ -4,9 +4,12 @@ import json
 
 import engine
 import pytest
+import torch
+from hub_marian import marian
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
 from helpers import data, models, translate
+from helpers.beams import beam_steps
 from helpers.sentences import clean, fit, sentences
 
 
@@ -187,3 +190,43 @@ def test_parts_of_a_corpus_are_readable(student, tmp_path):
     translate.translate_corpus(["“No.”"], *student, tmp_path, progress=False)
     saved = json.loads((tmp_path / "part-00000.json").read_text(encoding="utf-8"))
     assert saved["translations"] == [{"text": '"Não".', "changes": ['“ -> "', '” -> "']}]
+
+
+# --- the Hub's models ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def marian_of_the_hub(tmp_path_factory):
+    """A tiny model with the settings of Helsinki's, among them an end mark that is forced onto the last place."""
+    folder = tmp_path_factory.mktemp("marian")
+    torch.manual_seed(0)
+    marian(folder, "en", "es").eval().save_pretrained(folder)
+    return AutoModelForSeq2SeqLM.from_pretrained(folder, attn_implementation="eager"), AutoTokenizer.from_pretrained(
+        folder
+    )
+
+
+def test_a_translation_that_never_ends_is_said_to_be_cut_off_though_marian_forces_an_end(marian_of_the_hub):
+    model, tokenizer = marian_of_the_hub
+    assert model.generation_config.forced_eos_token_id == tokenizer.eos_token_id
+    with torch.no_grad():
+        model.final_logits_bias[0, tokenizer.eos_token_id] = -1e4
+        [found] = translate.translate(["The senate voted for the new law."], model, tokenizer, progress=False)
+        model.final_logits_bias[0, tokenizer.eos_token_id] = 0
+    assert any("cut off" in change for change in found.changes)
+
+
+def test_marians_tokenizer_needs_nothing_that_is_not_installed(tmp_path, recwarn):
+    torch.manual_seed(0)
+    marian(tmp_path, "en", "es").save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tmp_path)
+    assert not [str(warning.message) for warning in recwarn if "sacremoses" in str(warning.message)]
+
+
+@pytest.mark.parametrize("sentence", ["The senate voted for the new law.", "They promised jobs."])
+def test_the_beam_search_shown_finds_what_generate_finds(marian_of_the_hub, sentence):
+    model, tokenizer = marian_of_the_hub
+    steps, best = beam_steps(sentence, model, tokenizer, beams=3)
+    assert steps["ended"].any()
+    ids = model.generate(**tokenizer(sentence, return_tensors="pt"), num_beams=3, length_penalty=0.0)
+    assert best == tokenizer.decode(ids[0], skip_special_tokens=True)
