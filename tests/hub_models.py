@@ -104,7 +104,7 @@ def smollm2(folder: Path) -> None:
     _write(folder / "tokenizer_config.json", settings)
     ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2, "tie_word_embeddings": True}
     config = hf.LlamaConfig(**SMALL, num_key_value_heads=2, vocab_size=size, max_position_embeddings=8192, **ends)
-    _save(hf.LlamaForCausalLM(config), folder)
+    _save(hf.LlamaForCausalLM(config).to(torch.bfloat16), folder)  # as the real one's weights are kept
 
 
 def roberta_sentiment(folder: Path) -> None:
