@@ -111,6 +111,25 @@ def test_without_the_hub_one_message_names_the_nearest_data_set_that_there_is(na
     assert nearest in data.LOADERS and nearest not in online_data.LOADERS
 
 
+FOREIGN = """
+import helpers
+helpers.setup(source="hub", size="tiny")
+for each in helpers.hub_only.foreign_texts(4):
+    print("|".join([each.what, each.language, str(len(each.texts)), str(all(each.texts)), each.texts[0]]))
+"""
+
+
+def test_with_the_hub_spanish_tweets_and_speeches_of_two_parliaments_can_be_translated(hub_environment, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "packages").symlink_to(sources.cache_folder() / "packages")  # the speeches are in wheels
+    run = [sys.executable, "-c", FOREIGN]
+    result = subprocess.run(run, env=hub_environment, capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr[-2000:]
+    found = [line.split("|", 4) for line in result.stdout.splitlines() if line.count("|") >= 4]
+    kinds = [["Spanish tweets", "es", "4", "True"], ["Congreso", "es", "4", "True"], ["Bundestag", "de", "4", "True"]]
+    assert [line[:4] for line in found] == kinds
+
+
 class Host:
     """A host of two files and a list of files on the loopback; `failure` says what goes wrong with files."""
 
