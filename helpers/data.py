@@ -4,7 +4,6 @@ Where the texts come from, who wrote them and what they may be used for: data/RE
 """
 
 import hashlib
-import html
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-from helpers import sources, splits
+from helpers import online_data, sources, splits
 from helpers.own_data import load_csv  # noqa: F401  (helpers.data.load_csv is its name for everyone)
 
 PROJECT_DATA = Path(__file__).resolve().parent.parent / "data"
@@ -23,14 +22,19 @@ def load(name: str, seed: int = 0) -> DatasetDict:
 
     Columns: text (str), label (ClassLabel), and date (str, year-month-day) where it is known. No text, and no two
     texts that share a run of 8 words (tweets, snippets) or 20 words (speeches, articles), stand in two splits; a
-    text that came with two labels is left out. The seed changes the split, never the texts.
+    text that came with two labels is left out. The seed changes the split, never the texts. Data sets of the Hub
+    (tweet_eval_..., see helpers/online_data.py) come as they were published instead: official splits, all texts.
 
     Raises ValueError with the known names, SourceError where the data cannot be fetched.
     """
     if name not in LOADERS:
         raise ValueError(f"There is no data set {name!r}. There are: {', '.join(LOADERS)}.")
     frame, class_names = LOADERS[name]()
-    frame = splits.without_duplicates(frame[frame["text"].str.contains(r"[^\W\d_]", na=False)])
+    if "split" in frame:
+        parts = {part: frame[frame["split"] == part] for part in ("train", "validation", "test")}
+    else:
+        frame = splits.without_duplicates(frame[frame["text"].str.contains(r"[^\W\d_]", na=False)])
+        parts = splits.split(frame, splits.run_of(name), seed)
     features = Features(
         {
             column: ClassLabel(names=class_names) if column == "label" else Value("string")
@@ -38,7 +42,6 @@ def load(name: str, seed: int = 0) -> DatasetDict:
             if column in frame
         }
     )
-    parts = splits.split(frame, splits.run_of(name), seed)
     return DatasetDict(
         {
             part: Dataset.from_pandas(rows[list(features)], features=features, preserve_index=False)
@@ -64,11 +67,6 @@ def text_id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _plain(texts: pd.Series) -> pd.Series:
-    """Texts of the web without links and HTML's spelling of characters."""
-    return texts.map(html.unescape).str.replace(r"https?://\S+", " ", regex=True)
-
-
 def _mended(text: str) -> str:
     """A text in which UTF-8 was once read as Windows-1252 ("â€™" for an apostrophe), read rightly."""
 
@@ -91,7 +89,7 @@ def _tweets() -> pd.DataFrame:
     frame = pd.read_csv(path, sep="\t", skiprows=[1, 2])
     frame = frame[(frame["Is retweet"].astype(str) == "False") & (frame["Language"] == "en")]
     frame = frame[~frame["Content"].str.contains(r'^\W*["“]@')]
-    text = _plain(frame["Content"])
+    text = splits.plain(frame["Content"])
     text = text.str.replace(r"\s*[-–—]\s*(H|Hillary)\W*$", "", regex=True)  # the candidate's own signature
     return pd.DataFrame(
         {
@@ -133,7 +131,7 @@ def _rotten_tomatoes():
     [path] = sources.files("rotten_tomatoes")
     frame = pd.read_csv(path)
     frame = frame[frame["category"].isin(["rotten", "fresh"])]
-    return pd.DataFrame({"text": _plain(frame["text"]), "label": frame["category"]}), ["rotten", "fresh"]
+    return pd.DataFrame({"text": splits.plain(frame["text"]), "label": frame["category"]}), ["rotten", "fresh"]
 
 
 def _convention_speeches():
@@ -181,7 +179,7 @@ def _health_tweets():
     [path] = sources.files("health_tweets")
     frame = pd.read_csv(path).dropna(subset="text")
     account = frame["source_id"].str.rsplit("-", n=1).str[0]
-    return pd.DataFrame({"text": _plain(frame["text"]), "label": account}), sorted(set(account))
+    return pd.DataFrame({"text": splits.plain(frame["text"]), "label": account}), sorted(set(account))
 
 
 def _support_tickets():
@@ -203,4 +201,5 @@ LOADERS: dict[str, Callable] = {
     "news_articles": _news_articles,
     "health_tweets": _health_tweets,
     "support_tickets": _support_tickets,
+    **online_data.LOADERS,
 }

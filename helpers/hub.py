@@ -1,10 +1,11 @@
-"""A repository of the Hugging Face Hub as a folder: fetched once, checked by hash, used again at the same commit."""
+"""Models and data sets of the Hugging Face Hub: fetched once, checked by hash, used again at the same commit."""
 
 import hashlib
 import json
 import pickle
 import sys
 import zipfile
+from collections.abc import Callable
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,8 @@ from helpers.hub_errors import TELL_US, TRY_LATER, hub_error, patiently
 
 SETTINGS = ("*.json", "*.txt", "*.spm", "*.model", "*.codes")  # configuration and every kind of tokenizer
 WEIGHTS = (("model*.safetensors",), ("pytorch_model*.bin",))  # the second only where the first is not there
+DATA_SETS = "datasets/"  # stands before the name of a data set, as in the Hub's own addresses
+DATA = ("*.parquet", "*.jsonl")  # tables, and nothing that runs
 
 
 def snapshot(name: str, tokenizer_only: bool = False) -> str:
@@ -26,19 +29,51 @@ def snapshot(name: str, tokenizer_only: bool = False) -> str:
     Weights are safetensors; a repository that has none gives its .bin files, if torch can read them as mere weights.
     Raises SourceError with the repository, the cause, and what to do; no file that is not whole is ever used.
     """
+
+    def choose(files: dict[str, dict]) -> list[str]:
+        return [file for file in files if not (tokenizer_only and _is_weights(file))]
+
+    return str(_fetched(name, choose)["config.json"].parent)
+
+
+def data_files(name: str, patterns: dict[str, str]) -> dict[str, list[Path]]:
+    """The files of a data set by split, as they lie in its repository: Parquet or JSON lines, and never a script.
+
+    name: as on the Hub, such as "cardiffnlp/tweet_eval". patterns: split to file pattern, such as
+    {"train": "offensive/train-*.parquet"}. Commit, size and hash are noted, checked and kept as by `snapshot`.
+    Raises SourceError as `snapshot` does, also where no file fits a pattern.
+    """
+    name = DATA_SETS + name
+
+    def choose(files: dict[str, dict]) -> list[str]:
+        for pattern in patterns.values():
+            if not any(fnmatch(file, pattern) for file in files):
+                raise hub_error(name, f"it has no file {pattern} any more", TELL_US)
+        return [file for file in files if any(fnmatch(file, pattern) for pattern in patterns.values())]
+
+    paths = _fetched(name, choose)
+    return {split: [paths[file] for file in sorted(paths) if fnmatch(file, p)] for split, p in patterns.items()}
+
+
+def _fetched(name: str, choose: Callable[[dict], list[str]]) -> dict[str, Path]:
+    """The chosen ones of a repository's noted files, by name; what is not there yet is fetched."""
     from filelock import FileLock
 
     place = record_file(name)
     place.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{place}.lock"):
-        record = _read(place) or _describe(name)
-        wanted = [file for file in record["files"] if not (tokenizer_only and _is_weights(file))]
-        paths = {file: _have(name, record["commit"], file, record["files"][file]) for file in wanted}
+        record = _read(place, name) or _describe(name)
+        paths = {file: _have(name, record["commit"], file, record["files"][file]) for file in choose(record["files"])}
         for file in [file for file, path in paths.items() if path is None]:
             paths[file] = _fetch(name, record["commit"], file, record["files"][file])
             record["files"][file]["checked"] = True
             _write(place, record)
-    return str(paths["config.json"].parent)
+    return paths
+
+
+def _address(name: str) -> dict[str, str]:
+    """A repository as huggingface_hub's functions name it."""
+    return {"repo_id": name.removeprefix(DATA_SETS), "repo_type": "dataset" if name.startswith(DATA_SETS) else "model"}
 
 
 def record_file(name: str) -> Path:
@@ -46,11 +81,12 @@ def record_file(name: str) -> Path:
     return sources.cache_folder() / "hub" / f"{name.replace('/', '--')}.json"
 
 
-def _read(place: Path) -> dict | None:
+def _read(place: Path, name: str) -> dict | None:
     """The record, or None where there is none that can be read."""
     try:
         record = json.loads(place.read_text(encoding="utf-8"))
-        return record if record["commit"] and "config.json" in record["files"] else None
+        whole = record["files"] and (name.startswith(DATA_SETS) or "config.json" in record["files"])
+        return record if record["commit"] and whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -62,16 +98,19 @@ def _write(place: Path, record: dict) -> None:
 
 
 def _describe(name: str) -> dict:
-    """Ask the Hub for the newest commit of a repository, and size and hash of each file that `snapshot` wants."""
+    """Ask the Hub for the newest commit of a repository, and size and hash of each file that is wanted."""
     from huggingface_hub import HfApi, constants
 
     # Not snapshot_download: it asks without a limit of time, and does not compare hashes.
-    ask = partial(HfApi().model_info, name, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+    ask = partial(HfApi().repo_info, **_address(name), files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
     found = patiently(name, ask)
     files = {
         file.rfilename: {"bytes": file.size, "hash": file.lfs.sha256 if file.lfs else file.blob_id}
         for file in found.siblings
     }
+    if name.startswith(DATA_SETS):
+        tables = {file: files[file] for file in files if any(fnmatch(file, pattern) for pattern in DATA)}
+        return {"repository": name, "commit": found.sha, "files": tables}
     kinds = [[file for file in files if any(fnmatch(file, pattern) for pattern in kind)] for kind in WEIGHTS]
     weights = next((kind for kind in kinds if kind), [])
     settings = [file for file in files if any(fnmatch(file, pattern) for pattern in SETTINGS)]
@@ -90,7 +129,7 @@ def _have(name: str, commit: str, file: str, expected: dict) -> Path | None:
     """Where a file lies that was checked before and has its size; None where it must be fetched."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(name, file, revision=commit)
+    found = try_to_load_from_cache(**_address(name), filename=file, revision=commit)
     if not isinstance(found, str) or not expected.get("checked") or Path(found).stat().st_size != expected["bytes"]:
         return None
     return Path(found)
@@ -101,7 +140,8 @@ def _fetch(name: str, commit: str, file: str, expected: dict) -> Path:
     from huggingface_hub import hf_hub_download
 
     for again in (False, True):
-        path = Path(patiently(name, partial(hf_hub_download, name, file, revision=commit, force_download=again)))
+        options = {**_address(name), "filename": file, "revision": commit, "force_download": again}
+        path = Path(patiently(name, partial(hf_hub_download, **options)))
         if _matches(path, expected):
             break
         _remove(path)

@@ -1,11 +1,13 @@
-"""The few models that no package carries: from the Hub, or else the nearest thing that can be computed."""
+"""The few models and texts that no package carries: from the Hub, or else the nearest thing that there is."""
 
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
+from datasets import DatasetDict
 
-from helpers import models
+from helpers import data, models, online_data
 from helpers.runtime import source_in_force
 
 
@@ -27,6 +29,57 @@ def pipeline(role: str) -> Callable:
         return transformers.pipeline(task, model=models.checkpoint(role), **options)
     print(f"With the Hub, this cell runs {name}. Here, without it, runs {description}.")
     return alternative
+
+
+def data_set(name: str) -> DatasetDict:
+    """A data set of the Hub, or without it the nearest one of the packages, as `helpers.data.load`; it prints which.
+
+    name: such as "tweet_eval_offensive". Raises ValueError with the known names, SourceError as `load` does.
+    """
+    if name not in online_data.NEAREST:
+        raise ValueError(f"There is no data set {name!r} of the Hub. There are: {', '.join(online_data.NEAREST)}.")
+    if source_in_force() == "hub":
+        print(f"From the Hub: {name}.")
+        return data.load(name)
+    nearest, difference = online_data.NEAREST[name]
+    print(f"With the Hub, this cell loads {name}. Here, without it, it loads {nearest} ({difference}).")
+    return data.load(nearest)
+
+
+class Foreign(NamedTuple):
+    """Texts in another language: what they are, its code, the texts, and the same in English where that is known."""
+
+    what: str
+    language: str
+    texts: list[str]
+    english: list[str] | None = None
+
+
+def foreign_texts(count: int) -> list[Foreign]:
+    """`count` texts each of the kinds that the source can translate into English; it prints which.
+
+    With the Hub: Spanish tweets, and a few sentences each of speeches in the Congreso and the Bundestag. Without it:
+    Portuguese sentences of the project, whose English is known. Raises SourceError as `helpers.data.load` does.
+    """
+    wanted = "Spanish tweets and speeches of the Congreso and the Bundestag"
+    if source_in_force() == "hub":
+        print(f"From the Hub: models for Spanish and German, for {wanted}.")
+        return [
+            Foreign("Spanish tweets", "es", data.load("tweet_sentiment_spanish")["validation"]["text"][:count]),
+            Foreign("Congreso", "es", _beginnings("congreso_speeches", "es", count)),
+            Foreign("Bundestag", "de", _beginnings("bundestag_speeches", "de", count)),
+        ]
+    print(f"With the Hub, this cell takes {wanted}. Here, without it, it takes Portuguese sentences.")
+    pairs = data.table("sentence_pairs").iloc[:count]
+    return [Foreign("Portuguese sentences", "pt", pairs["pt"].tolist(), pairs["en"].tolist())]
+
+
+def _beginnings(name: str, language: str, count: int) -> list[str]:
+    """Three sentences of each of some speeches, without the first, which mostly greets the chair."""
+    from helpers.sentences import sentences
+
+    speeches = data.load(name)["validation"]["text"][:count]
+    return ["".join(sentences(text, language)[1:4] or [text]).strip() for text in speeches]
 
 
 def vader_sentiment(texts: list[str]) -> list[dict]:

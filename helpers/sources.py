@@ -103,6 +103,11 @@ def table() -> str:
     for role, found in CATALOGUE["hub"].items():
         both = found["full"] + (f"; {found['small']}" if "small" in found else "")
         lines.append(f"{role:22}{both} ({found['licence']})")
+    lines += ["", "Data sets that need the network when they are first used, and are not fetched before:"]
+    for name, found in CATALOGUE["downloads"].items():
+        lines.append(f"{name:25}{found['licence']:24}{found['origin']} [{found['page']}]")
+    for name, found in CATALOGUE["hub_data"].items():
+        lines.append(f"{name:25}{found['licence']:24}{found['origin']} [Hub: {found['repository']}]")
     return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """Duplicates, near-duplicates, and the split into train, validation and test."""
 
+import html
 import re
 
 import numpy as np
@@ -18,6 +19,11 @@ LONG_TEXTS = {
 def run_of(name: str) -> int:
     """How many words two texts of a data set must share, in a row, to stay on one side of a split."""
     return SHARED_RUN_LONG if name in LONG_TEXTS else SHARED_RUN
+
+
+def plain(texts: pd.Series) -> pd.Series:
+    """Texts of the web without links and HTML's spelling of characters."""
+    return texts.map(html.unescape).str.replace(r"https?://\S+", " ", regex=True)
 
 
 def normalise(text: str) -> str:

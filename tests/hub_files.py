@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-LARGE = {".safetensors", ".bin", ".spm", ".parquet"}  # kept in LFS: named by SHA-256, and served from elsewhere
+# Kept in LFS: named by SHA-256, and served from elsewhere.
+LARGE = {".safetensors", ".bin", ".spm", ".parquet", ".jsonl"}
 
 
 @dataclass(frozen=True)

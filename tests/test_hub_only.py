@@ -32,6 +32,22 @@ def test_names_by_capitals_and_examples():
     assert hub_only.pipeline("entities")("no names here") == []
 
 
+def test_a_data_set_of_the_hub_has_a_nearest_one_here_and_says_so(capsys):
+    parts = hub_only.data_set("tweet_eval_stance_hillary")
+    assert parts["train"].features["label"].names == ["Trump campaign", "Clinton campaign"]
+    said = "With the Hub, this cell loads tweet_eval_stance_hillary. Here, without it, it loads clinton_stance"
+    assert capsys.readouterr().out.startswith(said)
+    with pytest.raises(ValueError, match="tweet_eval_offensive"):
+        hub_only.data_set("tweet_eval_emoji")
+
+
+def test_foreign_texts_are_here_portuguese_sentences_whose_english_is_known(capsys):
+    [found] = hub_only.foreign_texts(3)
+    assert (found.language, len(found.texts), len(found.english)) == ("pt", 3, 3)
+    assert found.texts[0].startswith("Apenas seis") and found.english[0].startswith("Only six")
+    assert "With the Hub, this cell takes Spanish tweets" in capsys.readouterr().out
+
+
 def test_an_unknown_role_is_answered_with_the_known_ones():
     with pytest.raises(ValueError, match="sentiment"):
         hub_only.pipeline("prophecy")

@@ -136,6 +136,6 @@ def test_every_data_file_and_every_source_has_a_card():
 
     cards = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     names = [path.name for path in (ROOT / "data").iterdir() if path.suffix != ".md"] + list(
-        sources.CATALOGUE["packages"]
+        sources.CATALOGUE["packages"] | sources.CATALOGUE["downloads"] | sources.CATALOGUE["hub_data"]
     )
     assert not [name for name in names if name not in cards]
