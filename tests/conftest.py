@@ -12,8 +12,6 @@ os.environ["WORKSHOP_SOURCE"] = "packages"
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the saved outputs are the CPU's
 
-os.environ["TRANSFORMERS_VERBOSITY"] = "warning"  # so that its log says what is deprecated: tests/deprecations.py
-
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
