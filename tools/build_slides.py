@@ -17,13 +17,32 @@ from traitlets.config import Config
 
 SLIDES = ROOT / "slides"
 REVEAL = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
-STYLE = """<style>.reveal section img { max-height: 60vh; } .reveal { font-size: 1.6em; }
+SIZE = (1280, 720)  # a projector's, so that text is as large as it can be
+STYLE = """<style>.reveal { font-size: 1.6em; --r-heading-text-transform: none; }
+.reveal .controls { font-size: 6px; }
+.reveal section img { max-height: 600px; max-width: 100%; object-fit: contain; }
+.reveal .jp-InputArea-editor .highlight pre, .reveal .jp-RenderedText pre { white-space: pre-wrap; }
+.reveal .jp-InputArea-editor .highlight pre { width: auto; }
 .reveal .slides > section, .reveal .slides > section > section { max-height: 100%; overflow-y: auto; }</style>"""
 
 # nbconvert's page asks require.js for reveal.js, and MathJax after each slide: the first is put in place of the loader.
+# A slide that is too high for the screen, or has a table that is too wide, is drawn smaller, down to six tenths.
 STAND_INS = """<script src="reveal/dist/reveal.js"></script><script src="reveal/plugin/notes/notes.js"></script>
 <script>const MathJax = {Hub: {getAllJax: () => false}};
-const require = (settings, names, ready) => ready(Reveal, RevealNotes);</script>
+const fits = slide => slide.scrollHeight <= slide.clientHeight + 1 &&
+  [...slide.querySelectorAll(".jp-OutputArea-output")].every(output => output.scrollWidth <= output.clientWidth + 1);
+const fit = ({currentSlide}) => {
+  for (let tenths = 10; tenths >= 6; tenths--) {
+    currentSlide.style.zoom = tenths / 10;
+    if (fits(currentSlide)) break;
+  }
+  Reveal.layout();
+};
+const require = (settings, names, ready) => {
+  Reveal.on("ready", fit);
+  Reveal.on("slidechanged", fit);
+  ready(Reveal, RevealNotes);
+};</script>
 """
 
 
@@ -38,6 +57,8 @@ def deck(notebook: nbformat.NotebookNode) -> str:
         config=settings,
         reveal_url_prefix="reveal",
         reveal_theme="white",
+        reveal_width=str(SIZE[0]),
+        reveal_height=str(SIZE[1]),
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )

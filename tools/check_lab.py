@@ -26,6 +26,8 @@ from check_pages import ROOT
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
 
 MINUTES = 30  # for one notebook
+# Whatever asks for the network through a library that knows proxies meets a closed door.
+NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
 CELLS = """() => [...jupyterapp.shell.currentWidget.content.model.cells]
   .filter(cell => cell.type === "code")
   .map(cell => ({name: cell.id, count: cell.executionCount, outputs: cell.outputs.toJSON()}))"""
@@ -42,6 +44,7 @@ def lab(folder: Path) -> Iterator[str]:
     """JupyterLab in a copy of the repository, which is made in an empty folder; gives its address with `{name}`."""
     copy_repository(folder / "copy")
     own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    own |= NO_NETWORK | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port, token = free.getsockname()[1], secrets.token_hex()
