@@ -19,7 +19,7 @@ SLIDES = ROOT / "slides"
 REVEAL = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
 SIZE = (1280, 720)  # a projector's, so that text is as large as it can be
 STYLE = """<style>.reveal { font-size: 1.6em; --r-heading-text-transform: none; }
-.reveal .controls { font-size: 6px; }
+.reveal .jp-RenderedMarkdown { font-size: 1.25em; } .reveal .controls { font-size: 6px; }
 .reveal section img { max-height: 600px; max-width: 100%; object-fit: contain; }
 .reveal .jp-InputArea-editor .highlight pre, .reveal .jp-RenderedText pre { white-space: pre-wrap; }
 .reveal .jp-InputArea-editor .highlight pre { width: auto; }
@@ -71,20 +71,29 @@ def deck(notebook: nbformat.NotebookNode) -> str:
 
 
 def divided(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """A cell as the deck has it: an opening gives its question and the rest as notes, a close only its key points."""
+    """A cell as the deck has it: an opening gives its question and the rest as notes, a close only its key points.
+
+    What follows the key points under a heading is a slide of its own, or notes where the heading is a third-level one.
+    """
     if cell.cell_type != "markdown":
         return [cell]
     cell.source = mathml(cell.source)
     kind = cell.metadata["slideshow"]["slide_type"]
     if kind == "subslide":
         cell.source = "**Key points**" + cell.source.split("**Key points**", 1)[1]
+        cell.source, *others = re.split(r"\n(?=#{2,3} )", cell.source)
+        return [cell] + [markdown(other, "slide" if other.startswith("## ") else "notes") for other in others]
     question = re.match(r"(#+ .+\n+\*In this section:\*.+)\n", cell.source)
     if kind != "slide" or not question:
         return [cell]
     rest = cell.source[question.end() :]
-    notes = nbformat.v4.new_markdown_cell(rest, metadata={"slideshow": {"slide_type": "notes"}})
     cell.source = question[1]
-    return [cell, notes]
+    return [cell, markdown(rest, "notes")]
+
+
+def markdown(source: str, slide_type: str) -> nbformat.NotebookNode:
+    """A cell of text that stands in the deck as said."""
+    return nbformat.v4.new_markdown_cell(source, metadata={"slideshow": {"slide_type": slide_type}})
 
 
 def without_elsewhere(page: str) -> str:
