@@ -13,7 +13,7 @@ NEWEST := .venv-newest
 TORCH ?= torch
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
-.PHONY: help lab run test test-all test-oldest update preflight kit slides site check-site outputs runsheet publish lint fetch
+.PHONY: help lab run test test-all test-oldest update preflight kit slides site check-site check-lab outputs runsheet publish lint fetch
 .DEFAULT_GOAL := help
 
 help:          ## list the targets
@@ -60,6 +60,10 @@ check-site: site slides    ## look at site and slides in headless Chromium (need
 	npm install --silent --no-fund --no-audit --prefix $(SITE) axe-core@4
 	$(SITE)/bin/python tools/check_pages.py
 	$(SITE)/bin/python tools/check_slides.py
+
+check-lab: fetch $(SITES)  ## run the notebooks in JupyterLab in headless Chromium at size tiny (NOTEBOOK=name: only that one)
+	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet 'playwright>=1.50'
+	WORKSHOP_SOURCE=packages WORKSHOP_SIZE=tiny $(SITE)/bin/python tools/check_lab.py $(NOTEBOOK)
 
 outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
 	$(BIN)/python tools/refresh_outputs.py

@@ -1,4 +1,4 @@
-"""Day 1 as a page opened from disk in headless Chromium without a network: the interactive views draw and react."""
+"""In headless Chromium: Day 1 as a page opened from disk, and every day run in JupyterLab."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import subprocess
 
 import nbformat
 import pytest
-from conftest import NOTEBOOKS
+from conftest import NOTEBOOKS, ROOT
 
 pytestmark = pytest.mark.long
 
@@ -60,3 +60,10 @@ def test_the_page_asks_no_other_site_and_shows_formulas():
     page = run_notebooks.page(nbformat.read(NOTEBOOKS[0], as_version=4))
     assert not re.search(r"<(script|link|img)[^>]*(src|href)=\"https?:", page)
     assert "<math" in page and "\\frac" not in re.sub(r"<annotation.*?</annotation>", "", page)
+
+
+@pytest.mark.installs
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_in_jupyterlab_every_cell_runs_without_an_error_and_the_views_react(path):
+    done = subprocess.run(["make", "check-lab", f"NOTEBOOK={path.name}"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

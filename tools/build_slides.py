@@ -17,13 +17,32 @@ from traitlets.config import Config
 
 SLIDES = ROOT / "slides"
 REVEAL = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
-STYLE = """<style>.reveal section img { max-height: 60vh; } .reveal { font-size: 1.6em; }
+SIZE = (1280, 720)  # a projector's, so that text is as large as it can be
+STYLE = """<style>.reveal { font-size: 1.6em; --r-heading-text-transform: none; }
+.reveal .jp-RenderedMarkdown { font-size: 1.25em; } .reveal .controls { font-size: 6px; }
+.reveal section img { max-height: 600px; max-width: 100%; object-fit: contain; }
+.reveal .jp-InputArea-editor .highlight pre, .reveal .jp-RenderedText pre { white-space: pre-wrap; }
+.reveal .jp-InputArea-editor .highlight pre { width: auto; }
 .reveal .slides > section, .reveal .slides > section > section { max-height: 100%; overflow-y: auto; }</style>"""
 
 # nbconvert's page asks require.js for reveal.js, and MathJax after each slide: the first is put in place of the loader.
+# A slide that is too high for the screen, or has a table that is too wide, is drawn smaller, down to six tenths.
 STAND_INS = """<script src="reveal/dist/reveal.js"></script><script src="reveal/plugin/notes/notes.js"></script>
 <script>const MathJax = {Hub: {getAllJax: () => false}};
-const require = (settings, names, ready) => ready(Reveal, RevealNotes);</script>
+const fits = slide => slide.scrollHeight <= slide.clientHeight + 1 &&
+  [...slide.querySelectorAll(".jp-OutputArea-output")].every(output => output.scrollWidth <= output.clientWidth + 1);
+const fit = ({currentSlide}) => {
+  for (let tenths = 10; tenths >= 6; tenths--) {
+    currentSlide.style.zoom = tenths / 10;
+    if (fits(currentSlide)) break;
+  }
+  Reveal.layout();
+};
+const require = (settings, names, ready) => {
+  Reveal.on("ready", fit);
+  Reveal.on("slidechanged", fit);
+  ready(Reveal, RevealNotes);
+};</script>
 """
 
 
@@ -38,6 +57,8 @@ def deck(notebook: nbformat.NotebookNode) -> str:
         config=settings,
         reveal_url_prefix="reveal",
         reveal_theme="white",
+        reveal_width=str(SIZE[0]),
+        reveal_height=str(SIZE[1]),
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
@@ -50,20 +71,29 @@ def deck(notebook: nbformat.NotebookNode) -> str:
 
 
 def divided(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """A cell as the deck has it: an opening gives its question and the rest as notes, a close only its key points."""
+    """A cell as the deck has it: an opening gives its question and the rest as notes, a close only its key points.
+
+    What follows the key points under a heading is a slide of its own, or notes where the heading is a third-level one.
+    """
     if cell.cell_type != "markdown":
         return [cell]
     cell.source = mathml(cell.source)
     kind = cell.metadata["slideshow"]["slide_type"]
     if kind == "subslide":
         cell.source = "**Key points**" + cell.source.split("**Key points**", 1)[1]
+        cell.source, *others = re.split(r"\n(?=#{2,3} )", cell.source)
+        return [cell] + [markdown(other, "slide" if other.startswith("## ") else "notes") for other in others]
     question = re.match(r"(#+ .+\n+\*In this section:\*.+)\n", cell.source)
     if kind != "slide" or not question:
         return [cell]
     rest = cell.source[question.end() :]
-    notes = nbformat.v4.new_markdown_cell(rest, metadata={"slideshow": {"slide_type": "notes"}})
     cell.source = question[1]
-    return [cell, notes]
+    return [cell, markdown(rest, "notes")]
+
+
+def markdown(source: str, slide_type: str) -> nbformat.NotebookNode:
+    """A cell of text that stands in the deck as said."""
+    return nbformat.v4.new_markdown_cell(source, metadata={"slideshow": {"slide_type": slide_type}})
 
 
 def without_elsewhere(page: str) -> str:

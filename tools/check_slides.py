@@ -1,6 +1,7 @@
 """Look at the built decks in headless Chromium without a network: `make check-site`.
 
-Each deck draws its first slide and its last, with no console error and no request to another host.
+Each deck is gone through from its first slide to its last: nothing is higher or wider than the screen, there is no
+console error and no request to another host.
 """
 
 import shutil
@@ -8,6 +9,12 @@ import sys
 
 from check_pages import ROOT, opened
 from playwright.sync_api import sync_playwright
+
+# What of the current slide does not fit: itself, or something in it that would have to be scrolled sideways.
+HIDDEN = """() => [Reveal.getCurrentSlide(), ...Reveal.getCurrentSlide().querySelectorAll("pre, div")]
+  .filter((box, place) => place ? box.scrollWidth > box.clientWidth + 2 && getComputedStyle(box).overflowX !== "visible"
+                                : box.scrollHeight > box.clientHeight + 2)
+  .map(box => box.textContent.trim().replace(/\\s+/g, " ").slice(0, 60))"""
 
 
 def main() -> int:
@@ -20,7 +27,9 @@ def main() -> int:
             number = page.evaluate("Reveal.getTotalSlides()")
             notes = page.evaluate("document.querySelectorAll('aside.notes').length")
             figures = page.evaluate("[...document.images].filter(image => image.naturalWidth > 0).length")
-            for _ in range(number):
+            page.evaluate("Reveal.configure({transition: 'none'})")
+            for place in range(number):
+                faults += [f"slide {place + 1} is cut off: {text}" for text in page.evaluate(HIDDEN)]
                 page.evaluate("Reveal.next()")
             last = page.evaluate("Reveal.getCurrentSlide().textContent")
             if not page.evaluate("Reveal.isLastSlide()") or "What you take from Day" not in last:
