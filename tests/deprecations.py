@@ -5,22 +5,25 @@ learner installs tomorrow. transformers says many of them by its log rather than
 that log quiet: so the call is watched, not what is printed.
 """
 
-import logging
-import warnings
 
-LIBRARIES = ("transformers", "datasets", "optuna")
-CALLERS = rf"(__main__|helpers|{'|'.join(LIBRARIES)})"  # where a warning is seen: in the call, or inside the library
+def _fail_on_deprecations() -> None:
+    # Everything is local: IPython runs this file in the learner's own namespace, where it must leave nothing.
+    import logging
+    import warnings
 
-_warning = logging.Logger.warning
+    libraries = ("transformers", "datasets", "optuna")
+    callers = rf"(__main__|helpers|{'|'.join(libraries)})"  # where a warning is seen: in the call, or in the library
+    plain = logging.Logger.warning
+
+    def watched(logger: logging.Logger, message, *arguments, **options) -> None:
+        if logger.name.split(".")[0] in libraries and "deprecated" in str(message):
+            raise DeprecationWarning(message)
+        plain(logger, message, *arguments, **options)
+
+    logging.Logger.warning = watched
+    for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+        warnings.filterwarnings("error", category=category, module=callers)
 
 
-def watched(logger: logging.Logger, message, *arguments, **options) -> None:
-    """logging's own `warning`, but for a library's word that something is deprecated: that is raised."""
-    if logger.name.split(".")[0] in LIBRARIES and "deprecated" in str(message):
-        raise DeprecationWarning(message)
-    _warning(logger, message, *arguments, **options)
-
-
-logging.Logger.warning = watched
-for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
-    warnings.filterwarnings("error", category=category, module=CALLERS)
+_fail_on_deprecations()
+del _fail_on_deprecations

@@ -30,6 +30,11 @@ def test_other_warnings_in_a_cell_are_not():
     run("import logging, warnings\nwarnings.warn('slow')\nlogging.getLogger('transformers').warning('slow')")
 
 
+def test_watching_for_them_leaves_nothing_in_the_namespace_of_a_notebook():
+    run("assert not {'logging', 'warnings', '_fail_on_deprecations'} & set(globals())")
+    run("%reset -f\nimport logging\nlogging.getLogger('transformers').warning('slow')")
+
+
 def test_a_deprecation_seen_in_a_helper_is_an_error():
     with pytest.raises(DeprecationWarning):
         warnings.warn_explicit("going away", DeprecationWarning, "data.py", 1, module="helpers.data")
