@@ -28,10 +28,11 @@ def test_clock_and_minutes_are_those_of_the_notebooks():
     assert len(PLANS) == 3 and all(len(plan) > 5 for plan in PLANS.values())
 
 
-def test_every_section_says_what_to_say_and_what_to_skip():
+def test_every_section_says_what_to_say_what_goes_wrong_and_what_to_skip():
     for day in re.split(r"^## ", SHEET, flags=re.MULTILINE)[1:]:
         for section in re.split(r"^### ", day, flags=re.MULTILINE)[1:]:
-            assert "- **Say:** " in section and "- **Late:** " in section, section.splitlines()[0]
+            for line in ("Say", "Trouble", "Late"):
+                assert f"- **{line}:** " in section, f"{line}: {section.splitlines()[0]}"
 
 
 def test_what_must_be_seen_when_late_are_sections_of_that_day():

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "site"
 SETTINGS = ROOT / "tools" / "site"
 BLOCK = re.compile(r'(<math[^>]*display="block".*?</math>)', flags=re.DOTALL)
-PAGES = {"instructors": "INSTRUCTORS.md", "data": "data/README.md"}
+PAGES = {"glossary": "GLOSSARY.md", "instructors": "INSTRUCTORS.md", "data": "data/README.md"}
 
 
 def build(target: Path = SITE) -> None:
@@ -48,10 +49,16 @@ def lay_pages(source: Path) -> None:
         text = linked((ROOT / path).read_text(encoding="utf-8"), (ROOT / path).parent)
         (source / f"{name}.md").write_text(text, encoding="utf-8")
     description = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
-    names = "\n".join([path.stem for path in notebooks] + list(PAGES))
+    contents = "\n".join(
+        _contents(names, depth) for names, depth in (([path.stem for path in notebooks], 2), (PAGES, 1))
+    )
     title, _, rest = description.partition(": ")
-    first = f"# {title}\n\n{rest[:1].upper()}{rest[1:]}.\n\n```{{toctree}}\n:maxdepth: 2\n\n{names}\n```\n"
+    first = f"# {title}\n\n{rest[:1].upper()}{rest[1:]}.\n\n{contents}"
     (source / "index.md").write_text(first, encoding="utf-8")
+
+
+def _contents(names: Iterable[str], depth: int) -> str:
+    return f"```{{toctree}}\n:maxdepth: {depth}\n\n" + "\n".join(names) + "\n```\n"
 
 
 def prepared(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -24,3 +24,4 @@ myst_heading_anchors = 3
 html_context = {"default_mode": "auto"}  # as the reader's system has it
 templates_path = ["_templates"]
 html_show_search_summary = False  # the search would fetch pages, which a browser refuses for pages opened from disk
+suppress_warnings = ["myst.header"]  # terms of the glossary are third-level headings without a second level
