@@ -34,7 +34,8 @@ def kit(tmp_path):
 
 
 def test_the_kit_brings_what_the_makefile_installs():
-    recipe = re.search(r"\$\(PIP\) --requirement requirements.txt (.+)", (ROOT / "Makefile").read_text(encoding="utf-8"))[1]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = re.search(r"\$\(PIP\) --requirement requirements.txt (.+)", makefile)[1]
     assert recipe.replace("'", "").split() == offline_kit.BESIDE
 
 
