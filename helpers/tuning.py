@@ -27,11 +27,16 @@ BATCH = 16
 
 
 def encoded(workshop: Workshop):
-    """Rotten Tomatoes, tokenized: few labelled snippets to train on, some to validate, and the whole test split."""
+    """Rotten Tomatoes, tokenized: few labelled snippets to train on, some to validate, and the whole test split.
+
+    At size tiny the test split, too, is only some of its texts.
+    """
     reviews = data.load("rotten_tomatoes")
     train, validation = workshop.pick(tiny=(32, 40), small=(300, 500), full=(1000, 1500))
-    for part, count in {"train": train, "validation": validation}.items():
-        reviews[part] = reviews[part].shuffle(seed=0).select(range(count))
+    test = workshop.pick(tiny=80, small=len(reviews["test"]), full=len(reviews["test"]))
+    for part, count in {"train": train, "validation": validation, "test": test}.items():
+        if count < len(reviews[part]):
+            reviews[part] = reviews[part].shuffle(seed=0).select(range(count))
     tokenizer = AutoTokenizer.from_pretrained(models.checkpoint("encoder"))
     rows = reviews.map(lambda rows: tokenizer(rows["text"], truncation=True, max_length=MAX_LENGTH), batched=True)
     return rows, tokenizer
