@@ -108,8 +108,6 @@ def faults_of(browser: Browser, address: str) -> list[str]:
             if output["output_type"] == "error":
                 faults.append(f"{cell['name']}: {output['ename']}: {output['evalue']}")
             views += "srcdoc=" in str(output.get("data", {}).get("text/html", ""))
-    if shown := page.locator("[data-mime-type='application/vnd.jupyter.error']").count():
-        faults.append(f"the page shows {shown} errors")
     faults += view_faults(page, views)
     page.close()
     return faults
