@@ -31,7 +31,7 @@ def load(name: str, seed: int = 0) -> DatasetDict:
         raise ValueError(f"There is no data set {name!r}. There are: {', '.join(LOADERS)}.")
     frame, class_names = LOADERS[name]()
     if "split" in frame:
-        parts = {part: frame[frame["split"] == part] for part in ("train", "validation", "test")}
+        parts = {part: frame[frame["split"] == part] for part in online_data.PARTS}
     else:
         frame = splits.without_duplicates(frame[frame["text"].str.contains(r"[^\W\d_]", na=False)])
         parts = splits.split(frame, splits.run_of(name), seed)

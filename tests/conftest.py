@@ -16,6 +16,16 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
+def failures(notebook) -> list[str]:
+    """Id and error of each cell of a notebook, run with allow_errors, that failed."""
+    return [
+        f"{cell['id']}: {output['ename']}: {output['evalue']}"
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output["output_type"] == "error"
+    ]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def deprecations_are_errors():
     """In this process, and in every kernel that a test starts: IPython reads its start-up files from this folder."""

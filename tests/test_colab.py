@@ -10,7 +10,7 @@ import colab_install
 import nbformat
 import publish
 import pytest
-from conftest import NOTEBOOKS, ROOT
+from conftest import NOTEBOOKS, ROOT, failures
 from nbclient import NotebookClient
 
 from helpers import drive, sources
@@ -182,13 +182,7 @@ def test_the_notebook_runs_in_colab_from_an_empty_folder(path, colab, colab_pyth
     client = NotebookClient(notebook, kernel_name="colab", timeout=1800, allow_errors=True)
     client.resources = {"metadata": {"path": str(tmp_path / "content")}}
     client.execute(env=colab)
-    failed = [
-        f"{cell['id']}: {output['ename']}: {output['evalue']}"
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if output["output_type"] == "error"
-    ]
-    assert not failed, "\n".join(failed)
+    assert not failures(notebook), "\n".join(failures(notebook))
     said = "".join(o.get("text", "") for c in notebook.cells if c["id"] == "setup" for o in c.outputs)
     assert "Workshop at commit" in said and "Everything is installed." in said, said
     after = _versions(colab_python)

@@ -4,7 +4,7 @@ import shutil
 
 import nbformat
 import pytest
-from conftest import NOTEBOOKS, ROOT
+from conftest import NOTEBOOKS, ROOT, failures
 from nbclient import NotebookClient
 from test_notebooks_run import NO_NETWORK
 
@@ -31,11 +31,5 @@ def test_every_cell_runs_with_models_of_the_hub(path, hub, notebook_environment)
     client.resources = {"metadata": {"path": str(path.parent)}}
     client.extra_arguments = ["--log-level=40"]
     client.execute(env=notebook_environment)
-    failed = [
-        f"{cell['id']}: {output['ename']}: {output['evalue']}"
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if output["output_type"] == "error" and "raises-exception" not in cell.metadata.get("tags", [])
-    ]
-    assert not failed, "\n".join(failed)
+    assert not failures(notebook), "\n".join(failures(notebook))
     assert any("/resolve/" in request for request in hub.asked)

@@ -9,12 +9,16 @@ import nbformat
 import publish
 import try_newest
 from conftest import NOTEBOOKS, ROOT
-from try_newest import plain
+from packaging.utils import canonicalize_name
 
 
 def lines(name: str) -> list[str]:
     text = (ROOT / name).read_text(encoding="utf-8")
     return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def versions(name: str) -> dict[str, str]:
+    return try_newest.pins((ROOT / name).read_text(encoding="utf-8"))
 
 
 def tracked() -> list[Path]:
@@ -33,21 +37,18 @@ def test_requirements_and_environment_agree():
 def test_every_requirement_has_an_exact_tested_version_within_its_range():
     from packaging.requirements import Requirement
 
-    exact = {
-        name.lower().replace("_", "-"): version
-        for name, version in (line.split("==") for line in lines("tests/constraints.txt"))
-    }
+    exact = versions("tests/constraints.txt")
     for line in lines("requirements.txt") + lines("tests/requirements.txt"):
         wanted = Requirement(line)
-        assert exact[wanted.name.lower().replace("_", "-")] in wanted.specifier, line
+        assert exact[canonicalize_name(wanted.name)] in wanted.specifier, line
 
 
 def test_what_colab_has_satisfies_the_requirements():
     """Nothing of these may be installed anew there, and torch there is older than the one of the tests."""
     from packaging.requirements import Requirement
 
-    wanted = {requirement.name: requirement.specifier for requirement in map(Requirement, lines("requirements.txt"))}
-    has = dict(line.split("==") for line in lines("tests/colab.txt") if "==" in line) | {"torch": "2.11.0"}
+    wanted = {canonicalize_name(r.name): r.specifier for r in map(Requirement, lines("requirements.txt"))}
+    has = versions("tests/colab.txt") | {"torch": "2.11.0"}
     assert len(wanted.keys() & has.keys()) >= 9
     assert not [name for name in wanted.keys() & has.keys() if has[name] not in wanted[name]]
 
@@ -56,12 +57,12 @@ def test_the_oldest_versions_are_the_lower_ends_of_the_ranges():
     from packaging.requirements import Requirement
     from packaging.version import Version
 
-    oldest = {plain(name): version for name, version in (line.split("==") for line in lines("tests/oldest.txt"))}
+    oldest = versions("tests/oldest.txt")
     for wanted in map(Requirement, lines("requirements.txt")):
         if wanted.name in ("torch", "xgboost"):  # no build of the oldest one for the CPU; macOS only
             continue
         [lower] = [bound.version for bound in wanted.specifier if bound.operator == ">="]
-        found = Version(oldest[plain(wanted.name)])
+        found = Version(oldest[canonicalize_name(wanted.name)])
         assert found in wanted.specifier, wanted
         # Where the very lowest is not to be had for Python 3.11, or something else needs a newer one: never far above.
         assert found.major <= Version(lower).major + 2, wanted

@@ -9,11 +9,15 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def plain(name: str) -> str:
-    return name.lower().replace("_", "-")
+def pins(text: str) -> dict[str, str]:
+    """The exact versions of a file of requirements, by name as packaging spells it; lines without one are left out."""
+    exact = [line.split("==") for line in text.splitlines() if "==" in line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in exact}
 
 
 def differences(tested: str) -> list[str]:
@@ -21,8 +25,10 @@ def differences(tested: str) -> list[str]:
 
     tested: the text of tests/constraints.txt.
     """
-    pinned = {plain(line.split("==")[0]): line.split("==")[1] for line in tested.splitlines() if "==" in line}
-    installed = {plain(d.name): d.version.split("+")[0] for d in metadata.distributions() if d.name}
+    pinned = {
+        canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in tested.splitlines() if "==" in line
+    }
+    installed = {canonicalize_name(d.name): d.version.split("+")[0] for d in metadata.distributions() if d.name}
     names = sorted(name for name in pinned.keys() & installed.keys() if pinned[name] != installed[name])
     lines = [f"{name}: tested {pinned[name]}, now {installed[name]}" for name in names]
     return lines + [f"{name}: new, {installed[name]}" for name in sorted(installed.keys() - pinned.keys())]
