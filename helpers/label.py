@@ -81,7 +81,7 @@ def label_file(
 
     path: the file, .parquet or .csv (UTF-8; commas, semicolons, tabs or pipes). model: the folder of the classifier.
     text: the column that holds the texts. output: .csv or .parquet; by default `path` with .labelled before its ending.
-    batch_size: texts at once (32, on a GPU 128). restart: throw away what an earlier run left, and its output.
+    batch_size: texts at once (default: what suits the device). restart: throw away an unfinished run, and its output.
     progress: show a bar with the time left. rows_per_part: how many rows are in memory, and lost at most by a stop.
 
     Returns what was written; None in the processes of `accelerate launch` that only help. Raises LabelError.
@@ -184,7 +184,7 @@ def main(arguments: list[str]) -> int:
         "--batch-size",
         type=_positive,
         metavar="N",
-        help="texts that go through the model at once (default: 32, on a GPU 128); fewer need less memory",
+        help="texts that go through the model at once (default: what suits the device); fewer need less memory",
     )
     parser.add_argument(
         "--restart", action="store_true", help="begin anew: throw away an unfinished run and replace the output"

@@ -109,6 +109,8 @@ def faults_of(browser: Browser, address: str) -> list[str]:
                 faults.append(f"{cell['name']}: {output['ename']}: {output['evalue']}")
             views += "srcdoc=" in str(output.get("data", {}).get("text/html", ""))
     faults += view_faults(page, views)
+    # A kernel outlives its page: without this the models of every day stay in memory.
+    page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     page.close()
     return faults
 

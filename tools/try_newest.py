@@ -25,9 +25,7 @@ def differences(tested: str) -> list[str]:
 
     tested: the text of tests/constraints.txt.
     """
-    pinned = {
-        canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in tested.splitlines() if "==" in line
-    }
+    pinned = pins(tested)
     installed = {canonicalize_name(d.name): d.version.split("+")[0] for d in metadata.distributions() if d.name}
     names = sorted(name for name in pinned.keys() & installed.keys() if pinned[name] != installed[name])
     lines = [f"{name}: tested {pinned[name]}, now {installed[name]}" for name in names]
