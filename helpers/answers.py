@@ -50,7 +50,13 @@ def _number_in(text: str) -> float | None:
 def text(answer) -> str:
     """A text without case, outer quotes, brackets and full stops, and with single spaces; accents stay."""
     plain = unicodedata.normalize("NFKC", str(answer)[:LONGEST]).replace("’", "'")
-    return " ".join(plain.split()).strip(" .!()\"'“”‘`").casefold()
+    return " ".join(plain.split()).strip(" .!()*\"'“”‘`").casefold()
+
+
+def single(answer):
+    """The text in a list, tuple or array of one text; anything else as it is."""
+    inside = items(answer) if not isinstance(answer, str) else None
+    return inside[0] if inside and len(inside) == 1 and isinstance(inside[0], str) else answer
 
 
 def truth_value(answer) -> bool | None:

@@ -82,7 +82,8 @@ class Exercise:
             reason = f"{type(error).__name__}: {str(error)[:200]}"
             return f"The check could not use what the cells above computed ({reason}). Run this section from its top."
         solved = names["solved"]
-        if not answers.is_of_kind(answer, solved):
+        answer = answers.single(answer) if isinstance(solved, str) else answer
+        if not any(answers.is_of_kind(answer, form) for form in self._right_forms(names)):
             return f"The answer should be {answers.kind(solved)}; yours is {answers.kind(answer)}."
         try:
             found = answers.results(answer, self._arguments()) if callable(solved) else answer
@@ -120,7 +121,10 @@ class Exercise:
             return bool(_value(self.right_when, names))
         if callable(names["solved"]):
             return self._same(found, answers.results(names["solved"], self._arguments()))
-        return any(self._same(found, _value(form, names)) for form in ["solved", *self.accept])
+        return any(self._same(found, form) for form in self._right_forms(names))
+
+    def _right_forms(self, names: dict) -> list:
+        return [names["solved"], *(_value(form, names) for form in self.accept)]
 
     def _is_wrong_as(self, found, wrong: dict, names: dict) -> bool:
         try:

@@ -90,7 +90,7 @@ def launch(count: int, **settings) -> None:
 
 
 def status(file: Path, name: str = "search") -> str:
-    """The study in words: its trials by state, the best one, what each worker did. Changes nothing.
+    """The study in words: trials by state, the best one, each worker's own, what was tried again. Changes nothing.
 
     Raises SearchError where the file or the study does not exist.
     """
@@ -106,6 +106,9 @@ def status(file: Path, name: str = "search") -> str:
         state = "working" if is_working(study, file, number, time.time()) else "gone"
         own = [trial for trial in study.trials if trial.user_attrs.get("worker") == number]
         lines.append(f"worker {number} (process {process} on {machine}, {state}): {_by_state(own)}")
+    for trial in study.trials:
+        if "retry_of" in trial.user_attrs:
+            lines.append(f"trial {trial.user_attrs['retry_of']} was tried again as trial {trial.number}")
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ Each function draws, shows and closes one figure; the numbers that it shows stan
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 
 from helpers import figures
@@ -42,10 +43,10 @@ def sweeps(table: pd.DataFrame, default: Mapping[str, float], ylabel: str, title
 
 
 def places(trials: pd.DataFrame, x: str, y: str, title: str) -> None:
-    """Where in two of the hyperparameters each sampler put its trials; the colour is the score.
+    """Where in two of the hyperparameters each sampler put its trials; the colour is the score, later ones are larger.
 
-    trials: a row for each trial, with columns sampler, score and the two hyperparameters x and y; x is drawn on a
-    logarithmic scale.
+    trials: a row for each trial, in order, with columns sampler, score and the two hyperparameters x and y; x is drawn
+    on a logarithmic scale.
     """
     samplers = list(dict.fromkeys(trials["sampler"]))
     figure, axes = plt.subplots(
@@ -54,13 +55,16 @@ def places(trials: pd.DataFrame, x: str, y: str, title: str) -> None:
     ends, told = {"vmin": trials["score"].min(), "vmax": trials["score"].max()}, []
     for axis, name in zip(axes, samplers, strict=True):
         own = trials[trials["sampler"] == name]
-        points = axis.scatter(own[x], own[y], c=own["score"], s=34, edgecolors="black", linewidths=0.4, **ends)
+        sizes = np.linspace(12, 80, len(own))
+        points = axis.scatter(own[x], own[y], c=own["score"], s=sizes, edgecolors="black", linewidths=0.4, **ends)
         axis.set(xscale="log", xlabel=x, title=name)
         told.append(f"{name}: {len(own)} trials at {own[x].nunique()} values of {x} and {own[y].nunique()} of {y}")
     axes[0].set_ylabel(y)
     figure.colorbar(points, ax=axes, label="score")
     figure.suptitle(title)
-    figures.show(figure, f"{title}. Points of {x} and {y}, coloured by score. {'; '.join(told)}.")
+    figures.show(
+        figure, f"{title}. Points of {x} and {y}, coloured by score, larger where they came later. {'; '.join(told)}."
+    )
 
 
 def best_so_far(trials: pd.DataFrame, ylabel: str, title: str) -> None:

@@ -132,20 +132,35 @@ FORMS = {
     "day1-uses": [(0.6, 0.3), np.array([0.6, 0.3]), ["60%", "30 %"], [60, 30], "0.6, 0.3", torch.tensor([0.6, 0.3]), 
                   {"precision": 0.6, "recall": 0.3}, ["0,6", "0,3"], [Fraction(3, 5), "3/10"], "60% and 30%"],
     "day1-padding": [63, 63.0, "63", " 63 tokens", np.int64(63), torch.tensor(63), np.array([63]), [63]],
-    "day1-context": [1 / 3, 0.33, "one third", "1/3", "33%", 33.3, "0.33", np.float32(0.3333), Fraction(1, 3)],
-    "day1-lm": ["b", "B", " b) ", "(b)", "b."],
-    "day1-tokens": ["gerrymandering", " Gerrymandering ", "Bundesverfassungsgericht", "antidisestablishmentarianism"],
-    "day1-masked": [["The prime [MASK] of Canada spoke to the members of parliament.", " Minister "]],
+    "day1-context": [
+        [1 / 3] * 3, (0.33, 0.33, 0.33), 1 / 3, 0.33, "one third", "1/3", "33%", 33.3, "0.33",
+        np.float32(0.3333), Fraction(1, 3),
+    ],
+    "day1-lm": [
+        "b", "B", " b) ", "(b)", "b.", ["b"], "**b**",
+        "b: The order of the tokens stays; the first one gets a lower probability than before.",
+    ],
+    "day1-tokens": [
+        "gerrymandering", " Gerrymandering ", "Bundesverfassungsgericht", "antidisestablishmentarianism",
+        ["gerrymandered"], np.array(["heteronormativity"]),
+    ],
+    "day1-masked": [
+        ["The prime [MASK] of Canada spoke to the members of parliament.", " Minister "],
+        ("The prime [MASK] resigned after losing the confidence vote.", "minister."),
+    ],
     "day2-majority": [0.41, 0.412, "0.41", "41 %", 41.2, 7 / 17],
     "day2-batches": [(52, 4), "52 and 4", np.array([52, 4]), [52.0, "4"], pd.Series([52, 4])],
     "day2-lora": [37634, "37,634", 37634.0, np.float64(37634)],
     "day2-steps": [78, "78 steps"],
     "day2-howmany": [1537, 1536.64, 1600, "1537", "1,537", 1540],
-    "day3-factors": [["1e-5", "1e-4", "1e-3", "1e-2"], (0.00001, 0.0001, 0.001, 0.01), np.logspace(-5, -2, 4)],
+    "day3-factors": [
+        ["1e-5", "1e-4", "1e-3", "1e-2"], (0.00001, 0.0001, 0.001, 0.01), np.logspace(-5, -2, 4),
+        [1e-2, 1e-3, 1e-4, 1e-5],
+    ],
     "day3-grid": [(3, 27), "3, 27", ["3", "27"]],
     "day3-luck": [0.83, 0.8275, "83 %", torch.tensor(0.829)],
     "day3-beams": [("Hardly anyone", "Almost  nobody."), "hardly anyone, almost nobody"],
-    "day3-flips": [0.47, "47%", 47, "47 %", "0.47", 47 / 100],
+    "day3-flips": ["47 of 100", 0.47, "47%", 47, "47 %", "0.47", 47 / 100],
 }  # fmt: skip
 
 
