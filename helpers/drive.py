@@ -7,7 +7,7 @@ outputs/, with its checkpoints, studies and results, on the learner's Drive; the
 import shutil
 from pathlib import Path
 
-OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
+from helpers.runtime import OUTPUTS
 
 
 def keep_outputs(folder: str = "llm-workshop", mount: str | Path = "/content/drive") -> None:

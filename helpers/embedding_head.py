@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from sklearn.metrics import f1_score
 
 from helpers import models
-from helpers.runtime import size_in_force, source_in_force
+from helpers.runtime import OUTPUTS, size_in_force, source_in_force
 
-FOLDER = Path(__file__).resolve().parent.parent / "outputs" / "embeddings"
+FOLDER = OUTPUTS / "embeddings"
 DATA_SET = "rotten_tomatoes"
 SIZES = {"tiny": (40, 40), "small": (300, 1000), "full": (300, 1000)}  # labelled texts to train on, and to validate
 BATCH = 64  # texts that the encoder reads at once

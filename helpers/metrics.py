@@ -19,11 +19,12 @@ from datasets import Features, Value
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, precision_recall_fscore_support
 
 from helpers import sources
+from helpers.runtime import OUTPUTS
 
 if TYPE_CHECKING:  # transformers itself is for after setup()
     from transformers import EvalPrediction
 
-TABLES = Path(__file__).resolve().parent.parent / "outputs" / "tables"
+TABLES = OUTPUTS / "tables"
 MEASURES = ("precision", "recall", "f1")
 SPREADS = {"sd": ("S.D.", 4), "se": ("S.E.", 3)}  # heading and decimals, as in Table S2 and in Table 6
 

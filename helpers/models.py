@@ -26,8 +26,7 @@ def checkpoint(role: str, source: str | None = None, target: str | None = None) 
     """
     role = _with_languages(role, source, target)
     if source_in_force() == "hub":
-        name = repository(role)
-        return hub.snapshot(name, tokenizer_only=sources.CATALOGUE["hub"][role].get("tokenizer_only", False))
+        return _from_hub(role)
     if role not in PACKAGES:
         known = ", ".join(PACKAGES)
         raise ValueError(f"The packages carry no model for the role {role!r}. They have: {known}. More with the Hub.")
@@ -68,6 +67,26 @@ def repository(role: str) -> str:
     if role not in known:
         raise ValueError(f"The Hub's catalogue has no role {role!r}. It has: {', '.join(known)}.")
     return known[role].get(size_in_force(), known[role]["full"])
+
+
+def _from_hub(role: str) -> str:
+    name, entry = repository(role), sources.CATALOGUE["hub"].get(role, {})
+    folder = hub.snapshot(name, tokenizer_only=entry.get("tokenizer_only", False))
+    settings = entry.get("tokenizer_settings", {}).get(name)
+    return str(_with_settings(name, Path(folder), settings)) if settings else folder
+
+
+def _with_settings(name: str, snapshot: Path, settings: dict) -> Path:
+    """A copy of a repository's folder whose tokenizer has further settings, for what its own files do not say."""
+    file = snapshot / "tokenizer_config.json"
+    content = (json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}) | settings
+
+    def make(folder: Path) -> None:
+        shutil.copytree(snapshot, folder, dirs_exist_ok=True)
+        (folder / file.name).unlink(missing_ok=True)
+        (folder / file.name).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    return _made(sources.cache_folder() / "models" / f"{name.replace('/', '--')}-{snapshot.name}", make)
 
 
 def _encoder() -> Path:
@@ -123,15 +142,15 @@ def _student(entry: str) -> Path:
 
 
 def _prepared(name: str, entry: str, make: Callable[[Path], None]) -> Path:
-    """A folder of the cache that `make` fills once, under a temporary name first; a second process waits.
+    """A folder made once from `entry` of the catalogue; a newer version of its wheel makes a new folder."""
+    wheel = sources.entry(entry)["wheel"]
+    return _made(sources.cache_folder() / "models" / f"{name}-{sources.CATALOGUE['wheels'][wheel]['version']}", make)
 
-    entry: what of the catalogue it is made from. The wheel's version stands in the folder's name, so that a newer
-    wheel makes a new folder.
-    """
+
+def _made(place: Path, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache that `make` fills once, under a temporary name first; a second process waits."""
     from filelock import FileLock
 
-    wheel = sources.entry(entry)["wheel"]
-    place = sources.cache_folder() / "models" / f"{name}-{sources.CATALOGUE['wheels'][wheel]['version']}"
     place.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{place}.lock"):
         if not place.exists():

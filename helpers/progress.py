@@ -1,9 +1,10 @@
 """Which exercises are solved: kept in a small file under outputs/, shown as a line such as "Day 1: 4 of 8 done"."""
 
 import json
-from pathlib import Path
 
-FILE = Path(__file__).resolve().parent.parent / "outputs" / "exercises.json"
+from helpers.runtime import OUTPUTS
+
+FILE = OUTPUTS / "exercises.json"
 
 
 def solved() -> set[str]:

@@ -10,10 +10,12 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
 
 SOURCES = ("hub", "packages")
 SIZES = ("tiny", "small", "full")
 CHOSEN = "as chosen"
+OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"  # checkpoints, studies, tables, progress
 SHOWN_VERSIONS = ("torch", "transformers", "datasets", "scikit-learn")
 
 

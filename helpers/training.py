@@ -10,9 +10,8 @@ import shutil
 from pathlib import Path
 
 from helpers import data, metrics, models, origin
-from helpers.runtime import Workshop
+from helpers.runtime import OUTPUTS, Workshop
 
-OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"
 MAX_LENGTH = 64  # tokens: no tweet of 2016 is longer
 FINGERPRINT = "settings.json"
 # Not part of what a training is: where it writes, what it prints, and how it evaluates.

@@ -23,7 +23,7 @@ def run_cells(day: str, *ids: str) -> dict:
 
 
 def day1() -> dict:
-    cells = ["map-imports", "map-load", "tokens-load", "ids-padding", "context-by-hand", "masked-load"]
+    cells = ["setup-imports", "tokens-load", "ids-padding", "context-by-hand", "masked-load"]
     return run_cells("day1", *cells, "classify-data", "classify-embed", "classify-nearest")
 
 

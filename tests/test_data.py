@@ -173,3 +173,12 @@ def test_project_tables_are_plain_csv_in_utf_8():
         with path.open(encoding="utf-8", newline="") as stream:
             widths = {len(row) for row in csv.reader(stream)}
         assert len(widths) == 1, path.name
+
+
+def test_what_the_card_says_of_other_clintons():
+    texts = pd.concat([part.to_pandas()["text"] for part in data.load("clinton_stance").values()])
+    others = texts.str.replace(r"@?\s*Bill\s*Clinton|President Clinton|@?Chelsea\s*Clinton", "", case=False, regex=True)
+    only = ~others.str.contains("clinton|hillary", case=False)
+    card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert f"{only.sum()} of the {len(texts)} in `clinton_stance` name only somebody else" in card
+    assert 0.02 < only.mean() < 0.04  # "about three of a hundred", Day 1

@@ -83,6 +83,26 @@ def test_every_role_of_the_catalogue_loads_from_the_hub_and_again_without_it(hub
     assert hub.asked == []
 
 
+def test_bertweet_reads_names_and_links_as_it_was_trained_to(hub, learner):
+    program = """
+import helpers
+helpers.setup(source="hub", size="full")
+import transformers
+from helpers import models, origin
+folder = models.checkpoint("tweets")
+tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+print("reads", type(tokenizer).__name__, tokenizer.normalizeTweet("@someone said https://t.co/x"))
+print("files", sorted(path.name for path in __import__("pathlib").Path(folder).iterdir()))
+print("named", origin._shown(__import__("pathlib").Path(folder)))
+"""
+    result = learner(program)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "reads BertweetTokenizer @USER said HTTPURL" in result.stdout
+    assert "tokenizer_config.json" in result.stdout and "bpe.codes" in result.stdout
+    commit = hub.newest("models/vinai/bertweet-base")
+    assert f"named models/vinai--bertweet-base-{commit}" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("kind", "where", "said"),
     [

@@ -52,7 +52,7 @@ def test_one_changed_number_in_a_saved_output_is_seen(tmp_path):
     cells = {cell["id"]: cell for cell in whole.cells if cell.cell_type == "code"}
     setup = cells["setup"].copy()
     setup["source"] = setup["source"].replace('".."', repr(str(ROOT)))
-    wanted = [setup, cells["map-imports"], cells["uses-a1"], cells["uses-a1-slip"]]
+    wanted = [setup, cells["setup-imports"], cells["uses-a1"], cells["uses-a1-slip"]]
     notebook.cells = wanted
     path = tmp_path / "copy.ipynb"
     nbformat.write(notebook, path)

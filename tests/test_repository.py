@@ -89,6 +89,7 @@ def test_one_place_holds_the_address():
         assert publish.badge(repository, "main", path.name) in readme
         first = next(c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code")
         assert f'--branch main "{publish.SERVER}{repository}"' in first.source
+        assert f"({publish.SERVER}{repository}/blob/main/GLOSSARY.md)" in path.read_text(encoding="utf-8")
 
 
 def test_publish_writes_the_address_everywhere(tmp_path, monkeypatch):

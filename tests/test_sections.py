@@ -10,7 +10,6 @@ from conftest import NOTEBOOKS, ROOT
 from nbclient import NotebookClient
 from test_notebooks_run import NO_NETWORK
 
-ENTERED_ANYWHERE = [path for path in NOTEBOOKS if not path.stem.startswith("day1")]
 FORGET = "get_ipython().run_line_magic('reset', '-f')"
 
 
@@ -25,7 +24,7 @@ def sections(notebook) -> dict[str, list]:
     return {title: cells for title, cells in found.items() if cells}
 
 
-@pytest.mark.parametrize("path", ENTERED_ANYWHERE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_section_runs_after_the_set_up_alone(path):
     """In one kernel, last section first: before each one everything is forgotten and only the set-up is run."""
     whole = nbformat.read(path, as_version=4)

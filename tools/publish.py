@@ -29,7 +29,7 @@ def badge(repository: str, branch: str, notebook: str) -> str:
 
 
 def write(repository: str, branch: str) -> None:
-    """Write the address to pyproject.toml, README.md and the first cell of each notebook."""
+    """Write the address to pyproject.toml, README.md and each notebook's set-up (first cell, link to the glossary)."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise SystemExit(f"{repository!r} is not OWNER/NAME, as in: python tools/publish.py my-group/workshop")
     settings = ROOT / "pyproject.toml"
@@ -45,6 +45,9 @@ def write(repository: str, branch: str) -> None:
         first = next(cell for cell in notebook.cells if cell.cell_type == "code")
         clone = rf'--branch {branch} "{SERVER}{repository}"'
         first.source = re.sub(r'--branch \S+ "https://[^"]+"', clone, first.source)
+        words = next(cell for cell in notebook.cells if cell.id == "setup-text")
+        glossary = f"({SERVER}{repository}/blob/{branch}/GLOSSARY.md)"
+        words.source = re.sub(rf"\({SERVER}[^)]+/GLOSSARY\.md\)", glossary, words.source)
         nbformat.write(notebook, path)
     readme.write_text(text.replace(SERVER + old, SERVER + repository), encoding="utf-8")
 
