@@ -101,7 +101,8 @@ class ParquetTable:
         _check_column(path, self.schema, text)
         kind = self.schema.field(text).type
         kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        texts = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null
+        if not any(is_such(kind) for is_such in texts):  # a column without a single text has the type null
             raise LabelError(
                 f'Column "{text}" of {path} holds {kind}, not texts. Name the column that holds the texts.'
             )

@@ -190,6 +190,14 @@ def test_a_table_without_rows_gives_one_without_rows(tmp_path, model):
     assert len(pd.read_parquet(run(tmp_path / "t.parquet", model).output)) == 0
 
 
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_parquet_column_without_a_single_text_is_left_unlabelled(tmp_path, model, rows):
+    pq.write_table(pa.table({"text": pa.nulls(rows)}), tmp_path / "t.parquet")  # its type is null, not string
+    done = run(tmp_path / "t.parquet", model)
+    assert (done.rows, done.empty) == (rows, rows)
+    assert pd.read_parquet(done.output)["predicted_label"].isna().all()
+
+
 def test_texts_longer_than_the_model_takes_are_counted_and_read_to_there(tmp_path, model, one_by_one):
     fits, too_long = "senate " * 510, "senate " * 511  # with [CLS] and [SEP] 512 and 513 tokens
     frame = pd.DataFrame({"text": ["voted", too_long, fits, "senate " * 600]})
