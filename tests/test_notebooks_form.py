@@ -47,6 +47,19 @@ def test_every_cell_was_run_in_order_without_an_error(path):
     assert not [cell_id for cell_id, output in outputs_of(path) if output.output_type == "error"]
 
 
+def test_every_cell_that_prints_has_its_output(path):
+    """A tool that writes a cell anew takes its output away: it has to be run again."""
+    silent = [cell for cell in cells_of(path, "code") if not cell.outputs]
+    prints = re.compile(r"^(print|display|exercise\.check|helpers\.(figures\.show|charts\.\w+))\(", re.MULTILINE)
+    assert not [cell["id"] for cell in silent if prints.search(cell.source)]
+
+
+def test_exercises_are_saved_unanswered(path):
+    for cell in cells_of(path, "code"):
+        if cell["id"].endswith("-exercise-answer"):
+            assert "".join(output.get("text", "") for output in cell.outputs).endswith("not answered yet\n"), cell["id"]
+
+
 def test_no_output_goes_to_stderr(path):
     assert not [cell_id for cell_id, output in outputs_of(path) if output.get("name") == "stderr"]
 
