@@ -12,7 +12,7 @@ import math
 import numpy as np
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, MarianConfig, MarianMTModel
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, Cache, MarianConfig, MarianMTModel
 from transformers.models.marian.modeling_marian import MarianSinusoidalPositionalEmbedding
 
 from helpers.greedy import greedy
@@ -45,9 +45,18 @@ class SSRU(nn.Module):
         self.input_proj = nn.Linear(width, width, bias=False)
         self.forget_gate = nn.Linear(width, width)
 
-    def forward(self, hidden_states: torch.Tensor, past_key_values=None, **_) -> tuple[torch.Tensor, None]:
-        """hidden_states: (batch, steps, width). Returns the same shape, and None: there are no attention weights."""
-        cache = getattr(past_key_values, "self_attention_cache", past_key_values)
+    def forward(
+        self, hidden_states: torch.Tensor, past_key_values=None, cache=None, **others
+    ) -> tuple[torch.Tensor, None]:
+        """hidden_states: (batch, steps, width). Returns the same shape, and None: there are no attention weights.
+
+        cache: what transformers called past_key_values before 5.24. Raises TypeError where it comes by a third name,
+        because without its states every step would start from nothing, and the translation be nonsense.
+        """
+        if unknown := [name for name, value in others.items() if isinstance(value, Cache)]:
+            raise TypeError(f"transformers calls the cache {unknown[0]!r} now. Take a version that was tested.")
+        cache = past_key_values if cache is None else cache
+        cache = getattr(cache, "self_attention_cache", cache)
         forget = torch.sigmoid(self.forget_gate(hidden_states))
         fresh = (1 - forget) * self.input_proj(hidden_states)
         state = torch.zeros_like(fresh[:, 0])

@@ -8,7 +8,7 @@ import engine
 import numpy as np
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, set_seed
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, DynamicCache, set_seed
 
 from helpers import data, marian_file, models
 from helpers.bergamot import SSRU, BergamotConfig, BergamotMTModel, MarianPositions
@@ -47,6 +47,17 @@ def translated(student, texts, batch=32, **options):
         for row, text in zip(rows, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True):
             found[row] = text
     return found
+
+
+def test_a_cache_by_an_unknown_name_is_an_error_and_no_nonsense():
+    unit, steps = SSRU(4, layer_idx=0), torch.rand(1, 3, 4)
+    whole, _ = unit(steps)
+    for name in ("past_key_values", "cache"):  # before and from transformers 5.24 on
+        kept = DynamicCache()
+        pieces = [unit(steps[:, place : place + 1], **{name: kept})[0] for place in range(3)]
+        assert torch.allclose(torch.cat(pieces, dim=1), whole)
+    with pytest.raises(TypeError, match="calls the cache 'memory' now"):
+        unit(steps, memory=DynamicCache())
 
 
 def held_out(count):
