@@ -70,7 +70,7 @@ def repository(role: str) -> str:
 
 
 def _from_hub(role: str) -> str:
-    name, entry = repository(role), sources.CATALOGUE["hub"].get(role, {})
+    name, entry = repository(role), sources.CATALOGUE["hub"][role]
     folder = hub.snapshot(name, tokenizer_only=entry.get("tokenizer_only", False))
     settings = entry.get("tokenizer_settings", {}).get(name)
     return str(_with_settings(name, Path(folder), settings)) if settings else folder
@@ -78,13 +78,12 @@ def _from_hub(role: str) -> str:
 
 def _with_settings(name: str, snapshot: Path, settings: dict) -> Path:
     """A copy of a repository's folder whose tokenizer has further settings, for what its own files do not say."""
-    file = snapshot / "tokenizer_config.json"
-    content = (json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}) | settings
 
     def make(folder: Path) -> None:
         shutil.copytree(snapshot, folder, dirs_exist_ok=True)
-        (folder / file.name).unlink(missing_ok=True)
-        (folder / file.name).write_text(json.dumps(content, indent=1), encoding="utf-8")
+        file = folder / "tokenizer_config.json"
+        own = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        file.write_text(json.dumps(own | settings, indent=1), encoding="utf-8")
 
     return _made(sources.cache_folder() / "models" / f"{name.replace('/', '--')}-{snapshot.name}", make)
 
