@@ -60,7 +60,7 @@ class Classifier:
 
         Rows of empty and missing texts hold NaN. batch_size: texts at once (128 on a GPU; on a processor 32, and 64 in
         short numbers). on_batch: called with the number of texts done after each batch.
-        Raises LabelError where the GPU's memory or the range of its numbers does not suffice.
+        Raises LabelError where the GPU's memory or the range of its numbers does not suffice, or the model gives none.
         """
         batch_size = batch_size or self._batch_size()
         result = np.full((len(texts), len(self.names)), np.nan, dtype=np.float32)
@@ -79,7 +79,7 @@ class Classifier:
             on_batch(len(batch["input_ids"]))
         found = torch.cat(found).cpu().numpy()
         if not np.isfinite(found).all():
-            raise LabelError("The model's numbers left the range of float16. Set WORKSHOP_PRECISION=float32.")
+            raise LabelError(self._not_finite())
         result[np.array(places)[order]] = found
         return result, cut
 
@@ -96,6 +96,15 @@ class Classifier:
             raise LabelError(
                 f"{batch_size} texts at once do not fit the GPU's memory. Try --batch-size {max(1, batch_size // 4)}."
             ) from None
+
+    def _not_finite(self) -> str:
+        """Why probabilities are not numbers: only float16 has so small a range that a sound model can leave it."""
+        if self.model.dtype == torch.float16:
+            return "The model's numbers left the range of float16. Set WORKSHOP_PRECISION=float32."
+        return (
+            "The model's results are not numbers (NaN) instead of probabilities from 0 to 1: its training went astray. "
+            "Train it anew with a lower learning rate."
+        )
 
     def _tokens(self, texts: list[str]) -> tuple[list[dict[str, list[int]]], int]:
         """The model's inputs for each text, cut to the longest it takes; and how many had to be cut."""

@@ -81,7 +81,7 @@ def label_file(
 
     path: the file, .parquet or .csv (UTF-8; commas, semicolons, tabs or pipes). model: the folder of the classifier.
     text: the column that holds the texts. output: .csv or .parquet; by default `path` with .labelled before its ending.
-    batch_size: texts at once (default: what suits the device). restart: throw away an unfinished run, and its output.
+    batch_size: texts at once (default: what suits the device). restart: begin anew, and replace the output when done.
     progress: show a bar with the time left. rows_per_part: how many rows are in memory, and lost at most by a stop.
 
     Returns what was written; None in the processes of `accelerate launch` that only help. Raises LabelError.
@@ -187,7 +187,7 @@ def main(arguments: list[str]) -> int:
         help="texts that go through the model at once (default: what suits the device); fewer need less memory",
     )
     parser.add_argument(
-        "--restart", action="store_true", help="begin anew: throw away an unfinished run and replace the output"
+        "--restart", action="store_true", help="begin anew: drop an unfinished run, and replace the output when done"
     )
     given = parser.parse_args(arguments)
     # Nothing is fetched: the model lies in a folder. Set before Hugging Face's libraries are imported.
@@ -198,7 +198,8 @@ def main(arguments: list[str]) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped. The same command goes on from here.", file=sys.stderr)
+        again = " without --restart" if given.restart else ""
+        print(f"Stopped. The same command{again} goes on from here.", file=sys.stderr)
         return 130
     if labelled:
         print(labelled)

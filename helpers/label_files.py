@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 ENDINGS = (".csv", ".parquet")
 LABEL, PROBABILITY = "predicted_label", "probability_"
 BLOCK = 1 << 20  # bytes read at once
+ROWS_CHECKED = 1000  # at once
 
 
 class LabelError(ValueError):
@@ -23,8 +24,8 @@ class LabelError(ValueError):
 class CsvTable:
     """A CSV file in UTF-8 with a header. Every cell is read and kept as text: 007 stays 007 and NA stays NA.
 
-    schema: a text column for each name in the header. rows: how many, by line ends, for the progress only.
-    Raises LabelError where the file is not such a table or has no column `text`.
+    schema: a text column for each name in the header. rows: how many. has_bom: whether a byte order mark comes first.
+    Raises LabelError where the file is not such a table, to its last line, or has no column `text`.
     """
 
     def __init__(self, path: Path, text: str):
@@ -35,7 +36,10 @@ class CsvTable:
         self.separator = next((separator for separator, names in headers.items() if text in names), likely)
         self.schema = pa.schema([(name, pa.string()) for name in headers[self.separator]])
         _check_column(path, self.schema, text)
-        self.rows, self.has_bom = self._count_rows()
+        with path.open("rb") as file:
+            self.has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        # The whole file, now: a broken line far down would show after hours, and mending it would make another input.
+        self.rows = sum(len(table) for table in self.chunks(ROWS_CHECKED))
 
     def chunks(self, size: int) -> Iterator[pa.Table]:
         """The rows in order, `size` at a time (fewer in the last). Raises LabelError for a broken line."""
@@ -50,40 +54,41 @@ class CsvTable:
                         raise LabelError(f"The rows of {self.path} have more cells than its header has names. Mend it.")
                     arrays = [pa.array(frame[column], pa.string(), from_pandas=True) for column in columns]
                     yield pa.Table.from_arrays(arrays, schema=self.schema)
-        except UnicodeDecodeError as error:
-            raise self._not_utf8(error) from None
+        except UnicodeDecodeError:
+            raise self._not_utf8() from None
         except pd.errors.ParserError as error:
             raise LabelError(
-                f"{self.path} is broken as a CSV file: {error}. Mend that line, then start again."
+                f"{self.path} is broken as a CSV file: {str(error).strip()}. Mend that line, then start again."
             ) from None
 
     def _header(self, separator: str) -> list[str]:
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
                 names = next(csv.reader(file, delimiter=separator), [])
-        except UnicodeDecodeError as error:
-            raise self._not_utf8(error) from None
+        except UnicodeDecodeError:
+            raise self._not_utf8() from None
         if not names:
             raise LabelError(f"{self.path} is empty, or its first line is. The first line must name the columns.")
         return names
 
-    def _not_utf8(self, error: UnicodeDecodeError) -> LabelError:
+    def _not_utf8(self) -> LabelError:
+        """The error for the first byte that is no UTF-8, found anew: a reader knows its place in a buffer only."""
+        decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+        try:
+            with self.path.open("rb") as file:
+                while block := file.read(BLOCK):
+                    decoder.decode(block)
+                    line += block.count(b"\n")
+                decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            line += error.object.count(b"\n", 0, error.start)
+            what = f"line {line:,} has the byte 0x{error.object[error.start]:02X} ({error.reason})"
+        else:
+            what = "it was changed while it was read"
         return LabelError(
-            f'{self.path} is not in UTF-8 ({error.reason}). Save it as "CSV UTF-8" from the spreadsheet, or in R with '
-            'fileEncoding = "UTF-8".'
+            f"{self.path} is not in UTF-8: {what}. If only that line is damaged, type it anew; otherwise save the file "
+            'as "CSV UTF-8" from the spreadsheet, or in R with fileEncoding = "UTF-8".'
         )
-
-    def _count_rows(self) -> tuple[int, bool]:
-        """Line ends outside quotes, without the header's; and whether the file opens with a byte order mark."""
-        ends, quoted, last, has_bom = 0, False, b"\n", None
-        with self.path.open("rb") as file:
-            while block := file.read(BLOCK):
-                has_bom = block.startswith(codecs.BOM_UTF8) if has_bom is None else has_bom
-                pieces = block.split(b'"')
-                ends += sum(piece.count(b"\n") for piece in pieces[quoted::2])
-                quoted ^= len(pieces) % 2 == 0
-                last = block[-1:]
-        return max(0, ends - (last == b"\n")), bool(has_bom)
 
 
 class ParquetTable:
@@ -132,7 +137,7 @@ def _check_ending(path: Path) -> None:
 
 def output_path(path: Path, output: str | Path | None) -> Path:
     """Where the output goes. Raises LabelError for an ending that cannot be written, and for the input itself."""
-    place = Path(output) if output else path.with_suffix(f".labelled{path.suffix}")
+    place = Path(output).expanduser() if output else path.with_suffix(f".labelled{path.suffix}")
     _check_ending(place)
     if place.exists() and place.samefile(path):
         raise LabelError(f"The output would replace the input {path}. Name another --output.")

@@ -37,11 +37,9 @@ class Parts:
         """Start the folder, or go on with one of the same run; release() must follow. Returns the chunks done before.
 
         run: what the parts depend on; entries named in `free` may differ from the earlier run's, which then hold.
+        restart: throw such parts away; an output that is there stays until finish() replaces it.
         Raises LabelError where the output is there already, another run is at work, or the parts are of another run.
         """
-        if self.output.exists() and not self.run_file.exists() and not restart:
-            shutil.rmtree(self.folder, ignore_errors=True)  # all that a kill in the last moment of finish() can leave
-            raise LabelError(f"{self.output} is there already. Pass --restart to replace it, or another --output.")
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self.lock.acquire(timeout=0)
@@ -49,7 +47,10 @@ class Parts:
             raise LabelError(f"Another run is writing {self.output} right now. Wait for it, or stop it.") from None
         if restart:
             self.run_file.unlink(missing_ok=True)
-            self.output.unlink(missing_ok=True)
+        # With run.json beside it the run is unfinished, and whatever output is there will be replaced.
+        elif self.output.exists() and not self.run_file.exists():
+            self._remove()  # nothing, or what a kill in the last moment of finish() left
+            raise LabelError(f"{self.output} is there already. Pass --restart to replace it, or another --output.")
         if self.run_file.exists():
             self._check_same(run, free)
             return {int(part.stem) for part in self.folder.glob("*.parquet")}
@@ -100,9 +101,12 @@ class Parts:
         else:
             self._write(self.output, lambda file: _join_parquet(tables(), file, schema))
         self.run_file.unlink()  # from here on the output counts as complete, whatever is left of the folder
-        self.release()
-        shutil.rmtree(self.folder)
+        self._remove()
         return totals
+
+    def _remove(self) -> None:
+        self.release()  # first: an open file cannot be deleted on Windows
+        shutil.rmtree(self.folder)
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:07}.parquet"

@@ -22,7 +22,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from helpers import classifier, label, label_parts, models, precision
+from helpers import classifier, label, label_files, label_parts, models, precision
 from helpers.label_files import LabelError
 
 NAMES = ["against", "for", "neither"]
@@ -373,6 +373,39 @@ def test_an_output_that_is_there_is_replaced_only_where_asked(tmp_path, model):
     assert len(pd.read_csv(path)) == 3
 
 
+def test_a_finished_output_stays_until_a_new_run_replaces_it(tmp_path, model, monkeypatch):
+    path, output = tmp_path / "t.csv", tmp_path / "t.labelled.csv"
+    pd.DataFrame({"text": texts(40)}).to_csv(path, index=False)
+    old = run(path, model).output.read_bytes()
+    pd.DataFrame({"text": texts(40, seed=1)}).to_csv(path, index=False)
+    new = run(path, model, output=tmp_path / "undisturbed.csv").output.read_bytes()
+    unfinished(path, model, monkeypatch, restart=True)
+    assert output.read_bytes() == old != new
+    assert run(path, model).resumed == 32  # the output in its place is not taken for this run's
+    assert output.read_bytes() == new
+    assert not list(tmp_path.glob("*.parts"))
+
+
+def test_a_run_that_replaces_an_output_is_not_disturbed_by_one_without_restart(tmp_path, model):
+    path, output = tmp_path / "t.csv", tmp_path / "t.labelled.csv"
+    pd.DataFrame({"text": texts(3)}).to_csv(path, index=False)
+    output.write_text("mine")
+    first = label_parts.Parts(output)
+    first.begin({}, restart=True)
+    first.run_file.unlink()  # the moment before it is written
+    with pytest.raises(LabelError, match="Another run is writing"):
+        run(path, model)
+    assert first.folder.exists() and output.read_text() == "mine"
+    first.release()
+
+
+def test_the_output_may_lie_in_the_home_folder(tmp_path, model, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    pd.DataFrame({"text": texts(3)}).to_csv(tmp_path / "t.csv", index=False)
+    assert run(tmp_path / "t.csv", model, output="~/new/t.csv").output == tmp_path / "home" / "new" / "t.csv"
+    assert len(pd.read_csv(tmp_path / "home" / "new" / "t.csv")) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -398,6 +431,33 @@ def test_a_table_that_cannot_be_labelled_says_why(tmp_path, model, name, content
     with pytest.raises(LabelError, match=message):
         run(tmp_path / name, model)
     assert not (tmp_path / f"t.labelled.{name[2:]}").exists()
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("München,0".encode("latin-1"), r"line 60,002 has the byte 0xFC .*type it anew.*CSV UTF-8"),
+        ("東京".encode()[:-1], r"line 60,002 has the byte 0xE4 "),  # as a download that broke off ends
+        (b"a,b,0", "broken as a CSV file.*line 60002.*Mend that line"),
+        (b'"a,0', "broken as a CSV file"),
+    ],
+)
+def test_a_broken_line_far_down_is_told_before_anything_is_labelled(tmp_path, model, monkeypatch, broken, message):
+    path = tmp_path / "t.csv"
+    lines = [b"text,id", *(f"the senate – voted {n},{n}".encode() for n in range(60_000))]
+    assert sum(map(len, lines)) > label_files.BLOCK
+    monkeypatch.setattr(classifier.Classifier, "probabilities", None)  # would fail in another way
+    for rest in ([], [b"voted,1"] * 5000):
+        path.write_bytes(b"\n".join([*lines, broken, *rest]))
+        with pytest.raises(LabelError, match=message):
+            run(path, model)
+    assert [found.name for found in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_the_rows_of_a_csv_are_counted_as_they_are_read(tmp_path):
+    (tmp_path / "t.csv").write_text('\ufefftext,id\n"a\n\nb",1\n\nc ""d,2\ne,3', encoding="utf-8")
+    table = label_files.open_table(tmp_path / "t.csv", "text")
+    assert table.rows == sum(map(len, table.chunks(2))) == 3 and table.has_bom
 
 
 def test_wrong_names_are_told_at_once(tmp_path, model):
@@ -452,10 +512,19 @@ def test_a_folder_that_is_no_classifier_says_what_it_lacks(tmp_path, model):
     refused(headless, "cannot be loaded")
 
 
-def test_numbers_out_of_range_are_not_passed_off_as_labels(model):
+@pytest.mark.parametrize(
+    ("number_format", "message"),
+    [
+        ("float16", "range of float16. Set WORKSHOP_PRECISION=float32"),
+        ("bfloat16", "training went astray. Train it anew with a lower learning rate"),
+        ("float32", "training went astray. Train it anew with a lower learning rate"),
+    ],
+)
+def test_results_that_are_no_numbers_are_not_passed_off_as_labels(model, number_format, message):
     loaded = classifier.Classifier(model)
+    loaded.use_format(number_format)
     loaded.model.classifier.bias.data[0] = float("nan")
-    with pytest.raises(LabelError, match="WORKSHOP_PRECISION=float32"):
+    with pytest.raises(LabelError, match=message):
         loaded.probabilities(["the senate"])
 
 
