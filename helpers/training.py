@@ -7,6 +7,7 @@ import gc
 import hashlib
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 from helpers import data, metrics, models, origin
@@ -14,11 +15,11 @@ from helpers.runtime import OUTPUTS, Workshop
 
 MAX_LENGTH = 64  # tokens: no tweet of 2016 is longer
 FINGERPRINT = "settings.json"
-# Not part of what a training is: where it writes, what it prints, and how it evaluates.
+# Not part of what a training is: what it writes, prints and evaluates, on which device and in which number format.
 BESIDE_THE_POINT = {
     "output_dir", "run_name", "disable_tqdm", "report_to", "logging_strategy", "logging_steps", "logging_first_step",
     "do_eval", "eval_strategy", "eval_steps", "per_device_eval_batch_size", "save_strategy", "save_steps",
-    "save_total_limit",
+    "save_total_limit", "use_cpu", "bf16", "fp16", "tf32",
 }  # fmt: skip
 
 
@@ -53,43 +54,53 @@ def last_checkpoint(trainer) -> str | None:
     """The newest whole checkpoint in the trainer's folder, for `trainer.train(resume_from_checkpoint=...)`.
 
     None where there is none. A checkpoint counts only if it belongs to this training: the same settings, model and
-    training texts. Those of another training are removed, and so is one whose saving was cut short.
+    training texts. Those of another training are removed, and a line says so; so is one whose saving was cut short.
     """
     folder = Path(trainer.args.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     record, now = folder / FINGERPRINT, _fingerprint(trainer)
-    known = record.exists() and record.read_text(encoding="utf-8") == now
+    differ = _differences(record, now)
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    whole = [path for path in found if known and _is_whole(path)]
-    for path in found:
-        if path not in whole:
-            shutil.rmtree(path)
-    if not known:
-        temporary = record.with_suffix(".part")
-        temporary.write_text(now, encoding="utf-8")
-        temporary.replace(record)
+    whole = [path for path in found if not differ and _read(path / "trainer_state.json")]  # its last file
+    if found and differ:
+        what = ", ".join(differ[:3])
+        print(f"Removed checkpoints of another training (other: {what}) in {folder}. To keep both: another output_dir.")
+    for path in set(found) - set(whole):
+        shutil.rmtree(path)
+    if differ:
+        record.write_text(json.dumps(now), encoding="utf-8")  # were it cut short: no checkpoint is there to be lost
     return str(whole[-1]) if whole else None
 
 
-def _is_whole(checkpoint: Path) -> bool:
-    """Whether the checkpoint's last file, the state of the trainer, is there and readable."""
+def _read(place: Path) -> dict | None:
+    """What a JSON file says; None where it is missing, or its writing was cut short."""
     try:
-        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        return json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return True
+        return None
 
 
-def _fingerprint(trainer) -> str:
-    """Settings, model and training texts in a form that is equal exactly where they are."""
-    settings = {name: value for name, value in trainer.args.to_dict().items() if name not in BESIDE_THE_POINT}
+def _fingerprint(trainer) -> dict:
+    """Settings, model and training texts in a form that can be compared."""
     texts = hashlib.sha256()
     for row in trainer.train_dataset:
         texts.update(repr((list(row["input_ids"]), row["label"])).encode())
     model = {"shapes": {name: list(weight.shape) for name, weight in trainer.model.named_parameters()}}
     model["trained"] = [name for name, weight in trainer.model.named_parameters() if weight.requires_grad]
     model["from"] = Path(str(getattr(trainer.model.config, "name_or_path", ""))).name
-    return json.dumps({"settings": settings, "texts": texts.hexdigest(), "model": model}, default=str, sort_keys=True)
+    found = {"settings": trainer.args.to_dict(), "texts": texts.hexdigest(), "model": model}
+    return json.loads(json.dumps(found, default=str))  # as it will be read from the record
+
+
+def _differences(record: Path, now: dict) -> list[str]:
+    """What makes this training another one than that of the record, in words; empty where it is the same."""
+    before = _read(record)
+    if before is None:
+        return [f"{FINGERPRINT}, which is missing or damaged"]
+    old, new = before["settings"], now["settings"]
+    names = sorted((old.keys() | new.keys()) - BESIDE_THE_POINT)
+    differ = [f"the {part}" for part in ("model", "texts") if before[part] != now[part]]
+    return differ + [name for name in names if old.get(name) != new.get(name)]
 
 
 def stance_model(workshop: Workshop) -> str:
@@ -155,8 +166,27 @@ def save(trainer, folder: str | Path) -> None:
     trainer.save_model(str(temporary))
     (temporary / "training_args.bin").unlink(missing_ok=True)
     origin.note(temporary, trainer.model, trainer.processing_class)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    _give_place(temporary, folder)
+
+
+def _give_place(new: Path, folder: Path) -> None:
+    """Put a new model where an old one may stand. Raises OSError where that one is in use, and leaves it as it was."""
+    old = folder.with_name(folder.name + ".old")
+    old.mkdir(exist_ok=True)
+    # Moved, not removed: Windows keeps files that are in use, and half a model would stay.
+    aside = Path(tempfile.mkdtemp(dir=old)) / "model"  # what an earlier save moved aside may still be in use
+    try:
+        if folder.exists():
+            folder.replace(aside)
+        new.replace(folder)
+    except OSError as error:
+        if aside.exists():
+            aside.replace(folder)
+        raise OSError(
+            f"The model in {folder} cannot be replaced: it seems to be in use, and should not be ({error}).\n  What to "
+            f"do: restart whatever has loaded it, then save again. It is as it was; the new one lies whole in {new}."
+        ) from error
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def memory_beside_weights(model, collator, rows) -> dict[str, int]:
@@ -178,8 +208,13 @@ def memory_beside_weights(model, collator, rows) -> dict[str, int]:
 
     names = ("input_ids", "attention_mask", "token_type_ids", "label")
     batch = collator([{name: row[name] for name in names if name in row} for row in rows])
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        loss = model(**batch).loss
+    modes = {module: module.training for module in model.modules()}
+    model.train()  # with dropout, which from_pretrained turns off: its masks are kept too
+    try:
+        with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    del loss
     return {"gradients": 4 * trained, "optimizer": 8 * trained, "kept results": sum(kept.values())}

@@ -1,6 +1,7 @@
 """Day 2's recipe, and trainings that go on after an interruption."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,33 @@ def test_other_settings_texts_or_models_start_anew(tmp_path, change):
     first.train()
     assert training.last_checkpoint(tiny_trainer(tmp_path, **change)) is None
     assert not list(tmp_path.glob("checkpoint-*"))
+
+
+def test_checkpoints_of_another_training_go_with_one_line_that_names_at_most_three_differences(tmp_path, capsys):
+    first = tiny_trainer(tmp_path)
+    training.last_checkpoint(first)
+    first.train()
+    assert "Removed" not in capsys.readouterr().out
+    training.last_checkpoint(tiny_trainer(tmp_path, width=32, learning_rate=1e-3, weight_decay=0.5, seed=3))
+    [line] = capsys.readouterr().out.splitlines()
+    assert str(tmp_path) in line and "(other: the model, learning_rate, seed)" in line and "output_dir" in line
+    training.last_checkpoint(tiny_trainer(tmp_path))
+    assert capsys.readouterr().out == ""  # nothing is left to remove
+
+
+def test_a_training_in_bfloat16_goes_on_in_float32_and_back(tmp_path):
+    """Another machine, or another measurement on the same one, may choose the other number format."""
+    for end, bfloat16 in ((2, True), (4, False), (6, True)):
+        trainer = tiny_trainer(tmp_path, bf16=bfloat16)
+        last = training.last_checkpoint(trainer)
+        assert (last and Path(last).name) == (f"checkpoint-{end - 2}" if end > 2 else None)
+        trainer.train(resume_from_checkpoint=last)
+        for later in range(end + 2, 7, 2):
+            shutil.rmtree(tmp_path / f"checkpoint-{later}")  # as if it had been interrupted after step `end`
+        assert trainer.state.global_step == 6
+        for weight in trainer.model.parameters():
+            assert weight.dtype == torch.float32 and weight.isfinite().all()
+            assert trainer.optimizer.state[weight]["step"] == 6  # its averages are those of the whole training
 
 
 def test_what_is_printed_or_kept_does_not_make_it_another_training(tmp_path):
@@ -119,6 +147,48 @@ def test_half_a_model_is_never_left(tmp_path, monkeypatch):
     assert (tmp_path / "model" / "config.json").read_text() == before
 
 
+def in_use(monkeypatch, folder):
+    """As on Windows, where a folder with weights that somebody has loaded cannot be moved."""
+    real = Path.replace
+
+    def replace(self, target):
+        if self == folder:
+            raise PermissionError(13, "Access is denied")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("stuck", ["model", "model.part"], ids=["the old one", "the new one"])
+def test_a_model_that_cannot_be_replaced_stays_whole_and_the_message_says_what_to_do(tmp_path, monkeypatch, stuck):
+    folder = tmp_path / "model"
+    training.save(tiny_trainer(tmp_path / "run"), folder)
+    before = contents(folder)
+    in_use(monkeypatch, tmp_path / stuck)
+    with pytest.raises(OSError, match="cannot be replaced: it seems to be in use(.|\n)*Access(.|\n)*save again"):
+        training.save(tiny_trainer(tmp_path / "run", width=32), folder)
+    assert contents(folder) == before
+    monkeypatch.undo()
+    training.save(tiny_trainer(tmp_path / "run", width=32), folder)
+    assert contents(folder) != before and {path.name for path in tmp_path.iterdir()} == {"model", "run"}
+
+
+def test_what_an_earlier_save_moved_aside_and_could_not_remove_does_not_stop_the_next(tmp_path, monkeypatch):
+    trainer, folder = tiny_trainer(tmp_path / "run"), tmp_path / "model"
+    real = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **options: "old" in path.name or real(path, **options))
+    for _ in range(3):
+        training.save(trainer, folder)
+    monkeypatch.undo()
+    assert (folder / "model.safetensors").exists() and (tmp_path / "model.old").exists()
+    training.save(trainer, folder)
+    assert not (tmp_path / "model.old").exists()
+
+
 def test_a_saved_model_notes_source_checkpoint_and_tokenizer_and_another_tokenizer_is_an_error(tmp_path):
     from transformers import AutoTokenizer
 
@@ -162,6 +232,25 @@ def test_freezing_needs_less_memory_beside_the_weights():
     trained = sum(w.numel() for w in trainer.model.parameters() if w.requires_grad)
     assert head["gradients"] == 4 * trained and head["optimizer"] == 8 * trained
     assert head["kept results"] < full["kept results"] / 5
+
+
+def test_memory_counts_dropout_as_in_a_training_step_and_leaves_the_model_and_the_random_state_as_they_were():
+    trainer = tiny_trainer("outputs/none")
+    model, rows = trainer.model, trainer.train_dataset.select(range(4))
+    training_step = training.memory_beside_weights(model.train(), trainer.data_collator, rows)
+    model.eval()
+    model.classifier.train()  # as in a model with an adapter: some parts in one mode, some in the other
+    modes, state = [module.training for module in model.modules()], torch.get_rng_state()
+    assert training.memory_beside_weights(model, trainer.data_collator, rows) == training_step
+    assert [module.training for module in model.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_memory_is_counted_where_the_model_is():
+    """After a training that is the GPU. The device "meta" stands in for it: it refuses tensors of the CPU as well."""
+    trainer = tiny_trainer("outputs/none")
+    model = trainer.model.to("meta")
+    assert training.memory_beside_weights(model, trainer.data_collator, trainer.train_dataset.select(range(4)))
 
 
 def test_the_notebook_spells_out_the_recipe_that_the_helper_gives():
