@@ -71,8 +71,11 @@ def truth_value(answer) -> bool | None:
 
 
 def _plain(answer):
-    """A tensor without its gradient; anything else as it is."""
-    return answer.detach().cpu() if hasattr(answer, "detach") else answer
+    """A tensor without its gradient and in a format that NumPy knows; anything else as it is."""
+    if not hasattr(answer, "detach"):
+        return answer
+    answer = answer.detach().cpu()
+    return answer.double() if answer.is_floating_point() else answer  # NumPy has no bfloat16
 
 
 def _length(answer) -> int:

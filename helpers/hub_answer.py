@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import ssl
 import threading
 import urllib.error
 import urllib.request
@@ -17,7 +18,7 @@ ASKED_FOR = "google-bert/bert-base-uncased"
 
 def answer() -> tuple[str, str]:
     """The source that `auto` stands for, "hub" or "packages", and why: what was written down, else asked now."""
-    return _kept() or ask()
+    return kept() or ask()
 
 
 def ask() -> tuple[str, str]:
@@ -42,11 +43,11 @@ def answer_file() -> Path:
     return sources.cache_folder() / "source.json"
 
 
-def _kept() -> tuple[str, str] | None:
+def kept() -> tuple[str, str] | None:
     """The answer as it was written down; None where there is none, or one of another address than now."""
     try:
-        kept = json.loads(answer_file().read_text(encoding="utf-8"))
-        return (kept["source"], kept["why"]) if kept["asked"] == _address() else None
+        found = json.loads(answer_file().read_text(encoding="utf-8"))
+        return (found["source"], found["why"]) if found["asked"] == _address() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -57,7 +58,7 @@ def _address() -> str:
 
 def _ask() -> tuple[str, str]:
     try:
-        with urllib.request.urlopen(_address(), timeout=PATIENCE) as reply:
+        with urllib.request.urlopen(_address(), timeout=PATIENCE, context=_certificates()) as reply:
             found = json.load(reply)
             # A page to log in to a network answers every question too.
             return ("hub", "answered") if found["id"] == ASKED_FOR else ("packages", "is something else here")
@@ -65,7 +66,18 @@ def _ask() -> tuple[str, str]:
         return "packages", f"said {error.code}"
     except TimeoutError:
         return "packages", f"did not answer in {PATIENCE} s"
-    except (OSError, http.client.HTTPException):
-        return "packages", "cannot be reached"
+    except (OSError, http.client.HTTPException) as error:
+        # urllib wraps what goes wrong while it connects.
+        untrusted = ssl.SSLCertVerificationError in (type(error), type(getattr(error, "reason", None)))
+        return "packages", "shows a certificate unknown here: set SSL_CERT_FILE" if untrusted else "cannot be reached"
     except (ValueError, KeyError, TypeError):
         return "packages", "is something else here"
+
+
+def _certificates() -> ssl.SSLContext:
+    """What this machine and SSL_CERT_FILE trust, and certifi's list: Python from python.org has none on macOS."""
+    import certifi
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context

@@ -1,5 +1,6 @@
 """What can go wrong with the Hugging Face Hub: trying again where that helps, else one message and what to do."""
 
+import errno
 import sys
 import time
 from collections.abc import Callable
@@ -54,6 +55,11 @@ def _arrived_short(error: Exception) -> bool:
     return isinstance(error, OSError) and "Consistency check failed" in str(error)
 
 
+def _disk_is_full(error: Exception) -> bool:
+    """By its number, or in the words of hf_xet, which downloads large files and raises errors of its own."""
+    return getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error)
+
+
 def _asked_to_wait(error: Exception) -> int | None:
     """The seconds that a busy Hub asks for, if it says so."""
     response = getattr(error, "response", None)
@@ -63,8 +69,11 @@ def _asked_to_wait(error: Exception) -> int | None:
 
 def _cause(error: Exception) -> tuple[str, str]:
     """The cause in words, and what to do."""
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
+    if _disk_is_full(error):
+        remedy = f"make room on the disk of {constants.HF_HUB_CACHE} and run the cell again"
+        return "the disk is full", f"{remedy}. {KEPT} {WITHOUT}"
     if isinstance(error, errors.LocalEntryNotFoundError) and error.__cause__ is not None:
         error = error.__cause__
     if isinstance(error, errors.RepositoryNotFoundError):

@@ -25,7 +25,17 @@ DISK_GB = 3  # free: what the days write into outputs/, and models that are made
 STEPS = 30
 README_STEP = 0.35  # seconds a step of this training on the machine that the README's minutes are of
 TOO_SLOW = 3  # times README_STEP
-INSTALL = f"{sys.executable} -m pip install"
+
+
+def _typed(program: str, windows: bool = sys.platform == "win32") -> str:
+    """A program's path as it is typed in a shell; PowerShell runs one in quotes only after an ampersand."""
+    if " " not in program:
+        return program
+    return f'& "{program}"' if windows else f'"{program}"'
+
+
+PROGRAM = _typed(sys.executable)
+INSTALL = f"{PROGRAM} -m pip install"
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,7 @@ def sources_line() -> Line:
     found = f"{len(names) - len(missing)} of {len(names)} cached and whole"
     if not missing:
         return Line("sources", found)
-    return Line("sources", found, f"{sys.executable} -m helpers.sources fetch (brings {', '.join(missing)})")
+    return Line("sources", found, f"{PROGRAM} -m helpers.sources fetch (brings {', '.join(missing)})")
 
 
 def hub_line() -> Line:

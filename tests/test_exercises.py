@@ -270,6 +270,15 @@ def test_numbers_are_read_as_people_write_them():
     assert answers.number("between 3 and 4") is answers.number("none") is answers.number("1/0") is None
 
 
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.int64])
+def test_a_tensor_is_read_in_every_number_format(kind):
+    tensor = torch.tensor([[0, 1]], dtype=kind)
+    assert answers.same(tensor[0], [0, 1]) and not answers.same(tensor[0], [1, 1])
+    assert answers.is_of_kind(tensor[0, 1], True) and answers.same(tensor[0, 1], True)
+    if kind.is_floating_point:
+        assert answers.number(torch.tensor([0.25], dtype=kind, requires_grad=True)) == 0.25
+
+
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def with_exercises(request):
     notebook = nbformat.read(request.param, as_version=4)

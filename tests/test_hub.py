@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import shutil
+import ssl
 import subprocess
 import sys
 
@@ -175,6 +176,25 @@ def test_a_hub_that_refuses_is_one_message(learner):
     assert_refused(result, GPT2, "the Hub cannot be reached", "check the network")
 
 
+FULL = """
+import errno, sys
+import huggingface_hub
+from helpers import hub
+def download(**_):
+    raise OSError(errno.ENOSPC, "No space left on device") if sys.argv[2] == "os" else RuntimeError(
+        "Data processing error: IO Error: No space left on device (os error 28)")
+huggingface_hub.hf_hub_download = download
+hub.snapshot(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("says_so", ["os", "hf_xet"])
+def test_a_full_disk_is_one_message_that_names_its_folder(learner, says_so):
+    result = learner(FULL, GPT2, says_so)
+    assert_refused(result, GPT2, "the disk is full", f"make room on the disk of {learner.files}")
+    assert "wait" not in result.stderr
+
+
 def test_nobody_waits_for_minutes_when_the_hub_asks_for_them(hub, learner):
     hub.fail("429", "/api/", retry_after=300)
     assert_refused(
@@ -273,6 +293,38 @@ def test_auto_asks_once_for_three_seconds_and_keeps_the_answer_until_it_is_asked
     hub.fail("stall")
     assert learner(ASK).stdout.startswith("hub|the Hub answered")
     assert len(hub.asked) == 2
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate that this machine signed itself, with its key in the same file."""
+    place = tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=stand-in -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*command.split(), "-keyout", place, "-out", tmp_path / "c"], check=True, capture_output=True)
+    place.write_text(place.read_text() + (tmp_path / "c").read_text())
+    return place
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
+def test_a_certificate_that_is_not_trusted_is_said_and_one_in_ssl_cert_file_is_trusted(hub, learner, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    hub.server.socket = context.wrap_socket(hub.server.socket, server_side=True)
+    program, address = ASK.replace("answer()", "ask()"), hub.endpoint.replace("http:", "https:")
+    said = learner(program, HF_ENDPOINT=address).stdout
+    assert said.startswith("packages|the Hub shows a certificate unknown here: set SSL_CERT_FILE"), said
+    assert learner(program, HF_ENDPOINT=address, SSL_CERT_FILE=str(certificate)).stdout.startswith("hub|")
+
+
+def test_python_without_certificates_of_its_own_takes_those_of_certifi(learner, tmp_path):
+    """As Python from python.org on macOS."""
+    program = """
+import ssl
+from helpers import hub_answer
+print(len(ssl.create_default_context().get_ca_certs()), len(hub_answer._certificates().get_ca_certs()) > 50)
+"""
+    nowhere = str(tmp_path / "none")
+    assert learner(program, SSL_CERT_FILE=nowhere, SSL_CERT_DIR=nowhere).stdout.split() == ["0", "True"]
 
 
 def test_the_answer_of_one_address_is_not_that_of_another(hub, learner):

@@ -93,6 +93,12 @@ def test_an_old_python_can_read_what_tells_it_that_it_is_too_old(name):
     ast.parse((ROOT / "helpers" / name).read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
+def test_a_program_in_a_folder_with_a_space_is_named_as_it_can_be_typed():
+    assert preflight._typed("/opt/python3") == "/opt/python3"
+    assert preflight._typed("/Users/A B/python3", windows=False) == '"/Users/A B/python3"'
+    assert preflight._typed("C:\\A B\\python.exe", windows=True) == '& "C:\\A B\\python.exe"'
+
+
 @pytest.mark.parametrize("version", ["4.57.0", "6.0.0", None], ids=["old", "too new", "missing"])
 def test_a_package_outside_its_range_is_named_with_the_command_that_mends_it(monkeypatch, version):
     installed(monkeypatch, "transformers", version)

@@ -1,5 +1,6 @@
 """The catalogue, and fetching from it: what is refused, what is mended, what is said."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from helpers import sources, wheels
+from helpers import hub_answer, models, sources, wheels
 
 CONTENT = b"a small text\n" * 50
 
@@ -149,6 +150,43 @@ def test_the_printed_catalogue_names_everything():
 def test_the_program_says_how_it_is_used(capsys):
     assert sources.main(["bring"]) == 2
     assert "helpers.sources fetch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kept", "advised"), [("hub", True), (None, True), ("packages", False)])
+def test_after_fetching_it_says_how_to_begin_without_a_network_where_auto_may_mean_the_hub(
+    small_catalogue, monkeypatch, capsys, kept, advised
+):
+    monkeypatch.setattr(models, "prepare_all", lambda: None)
+    monkeypatch.setattr(hub_answer, "ask", lambda: pytest.fail("the Hub was asked"))
+    if kept:
+        answer = {"source": kept, "why": "a test", "asked": hub_answer._address()}
+        hub_answer.answer_file().parent.mkdir(parents=True, exist_ok=True)
+        hub_answer.answer_file().write_text(json.dumps(answer), encoding="utf-8")
+    for _ in range(2):
+        assert sources.main(["fetch"]) == 0
+        said = capsys.readouterr().out
+        assert "No network is needed from now on." in said and len(said.splitlines()) == 1
+        assert ('helpers.setup(source="packages")' in said and "WORKSHOP_SOURCE=packages" in said) == advised
+    assert small_catalogue["asked"] == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("program", "remedy"),
+    [
+        ("echo /x/python: No module named pip; exit 1", "python -m ensurepip` or `uv pip install pip`"),
+        ("echo ERROR: no route; exit 1", "check the network"),
+    ],
+    ids=["without pip", "without network"],
+)
+def test_where_nothing_can_be_downloaded_the_remedy_fits_the_reason(tmp_path, monkeypatch, program, remedy):
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{program}\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(sources.SourceError) as caught:
+        wheels._download("small", {"version": "1.0", "bytes": 9, "sha256": "0" * 64}, tmp_path)
+    assert remedy in str(caught.value) and "python -m helpers.sources fetch" in str(caught.value)
+    assert ("check the network" in str(caught.value)) == (remedy == "check the network")
 
 
 @pytest.mark.long
