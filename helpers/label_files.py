@@ -39,6 +39,7 @@ class CsvTable:
         with path.open("rb") as file:
             self.has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
         # The whole file, now: a broken line far down would show after hours, and mending it would make another input.
+        self._check_widths()
         self.rows = sum(len(table) for table in self.chunks(ROWS_CHECKED))
 
     def chunks(self, size: int) -> Iterator[pa.Table]:
@@ -50,8 +51,6 @@ class CsvTable:
         try:
             with pd.read_csv(self.path, **options) as frames:
                 for frame in frames:
-                    if not isinstance(frame.index, pd.RangeIndex):
-                        raise LabelError(f"The rows of {self.path} have more cells than its header has names. Mend it.")
                     arrays = [pa.array(frame[column], pa.string(), from_pandas=True) for column in columns]
                     yield pa.Table.from_arrays(arrays, schema=self.schema)
         except UnicodeDecodeError:
@@ -60,6 +59,24 @@ class CsvTable:
             raise LabelError(
                 f"{self.path} is broken as a CSV file: {str(error).strip()}. Mend that line, then start again."
             ) from None
+
+    def _check_widths(self) -> None:
+        """Raises LabelError for a row with more cells than the header: pandas 2.2 drops some of them without a word."""
+        csv.field_size_limit(2**31 - 1)  # a cell can hold a whole debate
+        end = 0
+        try:
+            with self.path.open(encoding="utf-8-sig", newline="") as file:
+                rows = csv.reader(file, delimiter=self.separator)
+                for row in rows:
+                    if len(row) > len(self.schema):
+                        raise LabelError(
+                            f"{self.path} is broken as a CSV file: line {end + 1:,} has {len(row):,} cells, the header "
+                            f"{len(self.schema):,}. Mend that line (a text that holds the separator "
+                            f"{self.separator!r} must stand in quotes), then start again."
+                        )
+                    end = rows.line_num
+        except UnicodeDecodeError:
+            raise self._not_utf8() from None
 
     def _header(self, separator: str) -> list[str]:
         try:

@@ -418,7 +418,8 @@ def test_the_output_may_lie_in_the_home_folder(tmp_path, model, monkeypatch):
             "would be written: predicted_label, probability_for",
         ),
         ("t.csv", "text,id\na,1\nb,2,3\n", "broken as a CSV file.*line 3"),
-        ("t.csv", "text,id\na,1,2\nb,2,3\n", "more cells than its header"),
+        ("t.csv", "text,id\na,1,2\nb,2,3\n", "broken as a CSV file.*line 2 has 3 cells, the header 2.*in quotes"),
+        ("t.csv", 'text,id\n"a\n\nb",1\n"c\nd",2,3\n', "broken as a CSV file.*line 5 has 3 cells"),
         ("t.csv", 'text,id\n"a,1\n', "broken as a CSV file"),
         ("t.csv", "text\nMünchen\n".encode("latin-1"), "not in UTF-8.*CSV UTF-8"),
         ("t.csv", "", "is empty"),
@@ -438,7 +439,7 @@ def test_a_table_that_cannot_be_labelled_says_why(tmp_path, model, name, content
     [
         ("München,0".encode("latin-1"), r"line 60,002 has the byte 0xFC .*type it anew.*CSV UTF-8"),
         ("東京".encode()[:-1], r"line 60,002 has the byte 0xE4 "),  # as a download that broke off ends
-        (b"a,b,0", "broken as a CSV file.*line 60002.*Mend that line"),
+        (b"a,b,0", "broken as a CSV file.*line 60,002.*Mend that line"),
         (b'"a,0', "broken as a CSV file"),
     ],
 )
