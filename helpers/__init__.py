@@ -6,8 +6,8 @@ from helpers.runtime import setup
 
 __all__ = [
     "alignment", "attention", "beams", "charts", "data", "diagrams", "drive", "embedding_head", "exercises", "figures",
-    "glove", "hub_only", "label", "lexicons", "metrics", "models", "search", "search_charts", "setup", "sources",
-    "splits", "training", "translate", "translation_scores", "tuning", "uncertainty",
+    "glove", "hub_only", "label", "lexicons", "memory", "metrics", "models", "search", "search_charts", "setup",
+    "sources", "splits", "training", "translate", "translation_scores", "tuning", "uncertainty",
 ]  # fmt: skip
 
 

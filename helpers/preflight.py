@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import io
 import platform
+import shlex
 import shutil
 import statistics
 import sys
@@ -29,9 +30,9 @@ TOO_SLOW = 3  # times README_STEP
 
 def _typed(program: str, windows: bool = sys.platform == "win32") -> str:
     """A program's path as it is typed in a shell; PowerShell runs one in quotes only after an ampersand."""
-    if " " not in program:
-        return program
-    return f'& "{program}"' if windows else f'"{program}"'
+    if windows:
+        return f'& "{program}"' if " " in program else program
+    return shlex.quote(program)
 
 
 PROGRAM = _typed(sys.executable)

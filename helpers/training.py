@@ -171,13 +171,15 @@ def save(trainer, folder: str | Path) -> None:
 
 def _give_place(new: Path, folder: Path) -> None:
     """Put a new model where an old one may stand. Raises OSError where that one is in use, and leaves it as it was."""
+    if not folder.exists():
+        new.replace(folder)
+        return
     old = folder.with_name(folder.name + ".old")
     old.mkdir(exist_ok=True)
     # Moved, not removed: Windows keeps files that are in use, and half a model would stay.
     aside = Path(tempfile.mkdtemp(dir=old)) / "model"  # what an earlier save moved aside may still be in use
     try:
-        if folder.exists():
-            folder.replace(aside)
+        folder.replace(aside)
         new.replace(folder)
     except OSError as error:
         if aside.exists():
@@ -187,34 +189,3 @@ def _give_place(new: Path, folder: Path) -> None:
             f"do: restart whatever has loaded it, then save again. It is as it was; the new one lies whole in {new}."
         ) from error
     shutil.rmtree(old, ignore_errors=True)
-
-
-def memory_beside_weights(model, collator, rows) -> dict[str, int]:
-    """Bytes that one training step needs beside the weights: gradients, the optimizer's averages, kept results.
-
-    rows: tokenized texts of one batch. Counted, not timed: a gradient and Adam's two averages in 32 bits for each
-    trained parameter, and every result of the forward pass in float32 that is kept for the backward pass.
-    """
-    import torch
-
-    kept = {}
-    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-
-    def keep(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    names = ("input_ids", "attention_mask", "token_type_ids", "label")
-    batch = collator([{name: row[name] for name in names if name in row} for row in rows])
-    modes = {module: module.training for module in model.modules()}
-    model.train()  # with dropout, which from_pretrained turns off: its masks are kept too
-    try:
-        with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            model(**{name: tensor.to(model.device) for name, tensor in batch.items()})
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return {"gradients": 4 * trained, "optimizer": 8 * trained, "kept results": sum(kept.values())}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from fractions import Fraction
 from functools import cache
 
@@ -346,3 +347,26 @@ def test_the_cells_need_what_the_sections_of_their_notebook_define(with_exercise
             code += cell.source + "\n"
         elif cell.source.startswith("## ") and day != "day1":
             code = ""  # from Day 2 on a section has only the set-up and its own cells
+
+
+def numbers_of(value) -> set[float]:
+    """The numbers in a right answer that a learner would have to find out; small whole ones stand everywhere."""
+    if isinstance(value, list | tuple):
+        return {number for each in value for number in numbers_of(each)}
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return {float(value)} if is_number and (value >= 10 or value != int(value)) else set()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_answer_stands_in_the_text_before_the_first_section(path):
+    day = path.stem.split("_")[0]
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.id == "title" or cell.id.startswith("setup")]
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    # 1,536 is one number, and "0.47", "47 %" and "47" say the same.
+    said = {float(number.replace(",", "")) for number in re.findall(r"\d+(?:,\d{3})+|\d+(?:\.\d+)?", text)}
+    answers_of_day = [name for name in ALL if name.startswith(f"{day}-")]
+    assert said and answers_of_day
+    for name in answers_of_day:
+        for number in numbers_of(exercises.get(name).variables(given(name))["solved"]):
+            forms = {number, round(number), round(number, 2), round(100 * number)} - {0, 1}
+            assert not forms & said, name

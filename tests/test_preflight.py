@@ -94,8 +94,8 @@ def test_an_old_python_can_read_what_tells_it_that_it_is_too_old(name):
 
 
 def test_a_program_in_a_folder_with_a_space_is_named_as_it_can_be_typed():
-    assert preflight._typed("/opt/python3") == "/opt/python3"
-    assert preflight._typed("/Users/A B/python3", windows=False) == '"/Users/A B/python3"'
+    assert preflight._typed("/opt/python3", windows=False) == "/opt/python3"
+    assert preflight._typed("/Users/A B/python3", windows=False) == "'/Users/A B/python3'"
     assert preflight._typed("C:\\A B\\python.exe", windows=True) == '& "C:\\A B\\python.exe"'
 
 

@@ -15,7 +15,7 @@ from conftest import NOTEBOOKS, ROOT
 from datasets import Dataset
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
-from helpers import training
+from helpers import memory, training
 from helpers.runtime import Workshop
 
 WORKSHOP = Workshop("cpu", "packages", "small", 0)
@@ -108,7 +108,7 @@ KILLED = """
 import sys; sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 from test_training import tiny_trainer
-from helpers import training
+from helpers import memory, training
 trainer = tiny_trainer(Path({folder!r}), num_train_epochs=100000)
 last = training.last_checkpoint(trainer)
 print("from", last, flush=True)
@@ -225,10 +225,10 @@ def test_the_note_names_a_model_of_the_hub_by_repository_and_commit(tmp_path, mo
 def test_freezing_needs_less_memory_beside_the_weights():
     trainer = tiny_trainer("outputs/none")
     collator = trainer.data_collator
-    full = training.memory_beside_weights(trainer.model, collator, trainer.train_dataset.select(range(4)))
+    full = memory.beside_weights(trainer.model, collator, trainer.train_dataset.select(range(4)))
     for weight in trainer.model.base_model.parameters():
         weight.requires_grad = False
-    head = training.memory_beside_weights(trainer.model, collator, trainer.train_dataset.select(range(4)))
+    head = memory.beside_weights(trainer.model, collator, trainer.train_dataset.select(range(4)))
     trained = sum(w.numel() for w in trainer.model.parameters() if w.requires_grad)
     assert head["gradients"] == 4 * trained and head["optimizer"] == 8 * trained
     assert head["kept results"] < full["kept results"] / 5
@@ -237,11 +237,11 @@ def test_freezing_needs_less_memory_beside_the_weights():
 def test_memory_counts_dropout_as_in_a_training_step_and_leaves_the_model_and_the_random_state_as_they_were():
     trainer = tiny_trainer("outputs/none")
     model, rows = trainer.model, trainer.train_dataset.select(range(4))
-    training_step = training.memory_beside_weights(model.train(), trainer.data_collator, rows)
+    training_step = memory.beside_weights(model.train(), trainer.data_collator, rows)
     model.eval()
     model.classifier.train()  # as in a model with an adapter: some parts in one mode, some in the other
     modes, state = [module.training for module in model.modules()], torch.get_rng_state()
-    assert training.memory_beside_weights(model, trainer.data_collator, rows) == training_step
+    assert memory.beside_weights(model, trainer.data_collator, rows) == training_step
     assert [module.training for module in model.modules()] == modes
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -250,7 +250,7 @@ def test_memory_is_counted_where_the_model_is():
     """After a training that is the GPU. The device "meta" stands in for it: it refuses tensors of the CPU as well."""
     trainer = tiny_trainer("outputs/none")
     model = trainer.model.to("meta")
-    assert training.memory_beside_weights(model, trainer.data_collator, trainer.train_dataset.select(range(4)))
+    assert memory.beside_weights(model, trainer.data_collator, trainer.train_dataset.select(range(4)))
 
 
 def test_the_notebook_spells_out_the_recipe_that_the_helper_gives():
