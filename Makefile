@@ -37,8 +37,9 @@ test-oldest: $(OLDEST)/.installed   ## run the tests with the oldest versions al
 
 update:        ## run the tests with the newest release of everything, and report what broke
 	rm -rf $(NEWEST) && $(PYTHON) -m venv $(NEWEST)
-	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet '$(TORCH)' --requirement requirements.txt \
-		--requirement tests/requirements.txt jupyterlab nbconvert latex2mathml 'setuptools>=77'
+	sed -E 's/,<[0-9]+//' requirements.txt > $(NEWEST)/requirements.txt  # the next major versions too
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet '$(TORCH)' \
+		--requirement $(NEWEST)/requirements.txt --requirement tests/requirements.txt jupyterlab nbconvert latex2mathml 'setuptools>=77'
 	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
 	$(NEWEST)/bin/python -m helpers.sources fetch
 	$(NEWEST)/bin/python tools/try_newest.py

@@ -59,8 +59,17 @@ def fingerprint(tokenizer) -> str:
 
 def _shown(checkpoint: Path) -> str:
     """A checkpoint's name without this machine's folders: repository and commit, or its place in the cache."""
-    if checkpoint.parent.name == "snapshots":  # the Hub's cache: models--OWNER--NAME/snapshots/COMMIT
-        repository = checkpoint.parent.parent.name.removeprefix("models--").replace("--", "/")
-        return f"{repository} at commit {checkpoint.name}"
+    commit = f" at commit {checkpoint.name}" if _is_snapshot(checkpoint) else ""
+    return repository(checkpoint) + commit
+
+
+def _is_snapshot(checkpoint: Path) -> bool:
+    return checkpoint.parent.name == "snapshots"  # the Hub's cache: models--OWNER--NAME/snapshots/COMMIT
+
+
+def repository(checkpoint: Path) -> str:
+    """A checkpoint's name without folders of this machine and commit: OWNER/NAME, or its place in the cache."""
+    if _is_snapshot(checkpoint):
+        return checkpoint.parent.parent.name.removeprefix("models--").replace("--", "/")
     cache = sources.cache_folder()
     return checkpoint.relative_to(cache).as_posix() if checkpoint.is_relative_to(cache) else checkpoint.name

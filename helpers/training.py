@@ -87,7 +87,8 @@ def _fingerprint(trainer) -> dict:
         texts.update(repr((list(row["input_ids"]), row["label"])).encode())
     model = {"shapes": {name: list(weight.shape) for name, weight in trainer.model.named_parameters()}}
     model["trained"] = [name for name, weight in trainer.model.named_parameters() if weight.requires_grad]
-    model["from"] = Path(str(getattr(trainer.model.config, "name_or_path", ""))).name
+    # Without the Hub's commit: a lost runtime may find a newer one, and the weights are those of the checkpoint anyway.
+    model["from"] = origin.repository(Path(str(getattr(trainer.model.config, "name_or_path", ""))))
     found = {"settings": trainer.args.to_dict(), "texts": texts.hexdigest(), "model": model}
     return json.loads(json.dumps(found, default=str))  # as it will be read from the record
 

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import types
+from contextlib import nullcontext
 from pathlib import Path
 
 import colab_install
@@ -49,6 +51,84 @@ def test_the_three_first_cells_are_the_same():
     assert len({first_cell(path) for path in NOTEBOOKS}) == 1
 
 
+@pytest.fixture
+def first_cell_in_colab(monkeypatch, tmp_path, capfd):
+    """A function that runs the first cell, up to the set-up, in an empty folder: its result, and what it said."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "content").mkdir()
+    monkeypatch.chdir(tmp_path / "content")
+    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
+
+    def run():
+        result = shell.run_cell(code_before_the_set_up(NOTEBOOKS[0]))
+        return result, "".join(capfd.readouterr())
+
+    return run
+
+
+def test_without_the_repository_the_first_cell_stops_and_says_so_and_works_later(
+    first_cell_in_colab, monkeypatch, tmp_path
+):
+    repository = tmp_path / "served"
+    redirect = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf"}
+    for name, value in (redirect | {"GIT_CONFIG_VALUE_0": publish.SERVER + publish.address()}).items():
+        monkeypatch.setenv(name, value)
+    result, said = first_cell_in_colab()
+    assert "not fetched" in str(result.error_in_exec) and "does not appear to be a git repository" in said
+    assert Path.cwd().name == "content" and not list(Path.cwd().iterdir())
+    (Path.cwd() / "part").mkdir()  # as a clone that was cut off leaves it
+    for name in ("helpers/a", "notebooks/a", "tools/colab_install.py"):
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("print('installing')")
+    author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "-q", "-b", "trunk"], ["add", "."], [*author, "commit", "-q", "-m", "all"]):
+        subprocess.run(["git", *command], cwd=repository, check=True)
+    subprocess.run(["git", "tag", publish.branch()], cwd=repository, check=True)  # a tag serves as well as a branch
+    result, said = first_cell_in_colab()
+    assert result.success and said.strip() == "installing", said
+    assert Path.cwd() == tmp_path / "content" / "workshop" / "notebooks"
+    result, said = first_cell_in_colab()  # the cell run again
+    assert result.success and said.strip() == "installing" and Path.cwd().parent.name == "workshop"
+
+
+def test_the_first_cell_stops_where_pip_fails(first_cell_in_colab):
+    for folder in ("helpers", "notebooks", "tools"):
+        (Path("workshop") / folder).mkdir(parents=True)
+    Path("workshop/tools/colab_install.py").write_text("raise SystemExit('pip could not install')")
+    result, said = first_cell_in_colab()
+    assert "not everything is installed" in str(result.error_in_exec) and "pip could not install" in said
+
+
+def test_an_old_torchao_is_removed_because_peft_fails_beside_it(monkeypatch, capsys):
+    ran = []
+    done = types.SimpleNamespace(returncode=0)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: ran.append(command[2:]) or done)
+    monkeypatch.setattr(colab_install, "version_of", {"torchao": "0.16.0"}.get)
+    colab_install.remove_what_is_in_the_way()
+    monkeypatch.setattr(colab_install, "version_of", {}.get)
+    colab_install.remove_what_is_in_the_way()
+    assert not ran
+    monkeypatch.setattr(colab_install, "version_of", {"torchao": "0.10.0"}.get)
+    colab_install.remove_what_is_in_the_way()
+    assert [(command[:2], command[-1]) for command in ran] == [(["pip", "uninstall"], "torchao")]
+    assert "Removed torchao 0.10.0" in capsys.readouterr().out
+
+
+def test_peft_works_beside_no_older_torchao_than_the_one_that_stays(monkeypatch):
+    from peft import import_utils
+
+    looks = getattr(import_utils.is_torchao_available, "__wrapped__", import_utils.is_torchao_available)
+    monkeypatch.setattr(import_utils.importlib.util, "find_spec", lambda name: name)
+    for version, works in ((colab_install.IN_THE_WAY["torchao"], True), ("0.15.9", False)):
+        monkeypatch.setattr(import_utils.importlib_metadata, "version", lambda name, version=version: version)
+        with nullcontext() if works else pytest.raises(ImportError, match="torchao"):
+            assert looks()
+
+
 def test_only_what_is_missing_or_out_of_range_is_installed(monkeypatch):
     has = {line.split("==")[0]: line.split("==")[1] for line in _lines("colab.txt") if "==" in line}
     monkeypatch.setattr(
@@ -71,8 +151,6 @@ def test_what_is_there_is_held_at_its_version():
 @pytest.fixture
 def colab_drive(monkeypatch, tmp_path):
     """A stub of google.colab whose Drive is a folder; the outputs of a fresh clone."""
-    import types
-
     module = types.ModuleType("google.colab")
     module.drive = types.SimpleNamespace(
         mount=lambda place: (Path(place) / "MyDrive").mkdir(parents=True, exist_ok=True)
@@ -200,7 +278,8 @@ def served(tmp_path_factory) -> dict[str, str]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes((ROOT / name).read_bytes())
     author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    for command in (["init", "-q", "-b", "main"], ["add", "."], [*author, "commit", "-q", "-m", "as it stands"]):
+    start = ["init", "-q", "-b", publish.branch()]
+    for command in (start, ["add", "."], [*author, "commit", "-q", "-m", "as it stands"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
     address = publish.SERVER + publish.address()
     redirect = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{folder.as_uri()}.insteadOf"}

@@ -35,6 +35,12 @@ def test_it_is_a_valid_notebook_for_the_kernel_python3(path):
     assert "widgets" not in notebook.metadata
 
 
+def test_its_outputs_show_in_viewers_that_run_nothing(path):
+    """Code hosts draw neither scripts nor views of widgets, and refuse a notebook with views whose state is missing."""
+    kinds = {kind for _, output in outputs_of(path) for kind in output.get("data", {})}
+    assert kinds <= {"text/plain", "text/html", "image/png"}
+
+
 def test_the_first_code_cell_is_the_set_up(path):
     first = cells_of(path, "code")[0]
     assert "helpers.setup()" in first.source
@@ -123,10 +129,9 @@ def test_it_is_small_enough_to_be_shown(path):
     assert path.stat().st_size < 5_000_000
 
 
-def test_ids_are_words_and_its_commands_are_quoted(path):
+def test_ids_are_words(path):
     for cell in cells_of(path, "code"):
         assert re.fullmatch(r"[a-z0-9-]+", cell["id"])
-        assert not re.search(r"pip install[^\n]*[^\"'](>=|<)", cell.source), cell["id"]
 
 
 def test_files_named_in_the_text_exist(path):

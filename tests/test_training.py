@@ -95,6 +95,21 @@ def test_what_is_printed_or_kept_does_not_make_it_another_training(tmp_path):
     assert training.last_checkpoint(tiny_trainer(tmp_path, logging_strategy="steps", save_total_limit=3))
 
 
+def test_a_newer_commit_of_the_same_model_does_not_make_it_another_training(tmp_path):
+    """A lost runtime in Colab forgets which commit it had; the checkpoint on Drive has the weights."""
+    first = tiny_trainer(tmp_path)
+    first.model.config.name_or_path = "/somewhere/models--vinai--bertweet-base/snapshots/0a1b2c"
+    training.last_checkpoint(first)
+    first.train()
+    for place, same in (
+        ("models--vinai--bertweet-base/snapshots/3d4e5f", True),
+        ("models--a--b/snapshots/0a1b2c", False),
+    ):
+        trainer = tiny_trainer(tmp_path)
+        trainer.model.config.name_or_path = f"/elsewhere/{place}"
+        assert bool(training.last_checkpoint(trainer)) == same, place
+
+
 def test_a_checkpoint_whose_saving_was_cut_short_is_not_used(tmp_path):
     first = tiny_trainer(tmp_path)
     training.last_checkpoint(first)

@@ -1,4 +1,4 @@
-"""Install what a Colab runtime lacks, and change nothing that it has. The first cell of each notebook runs this there.
+"""Install what a Colab runtime lacks, and change no version that it has. Each notebook's first cell runs this there.
 
 A package that is replaced after Colab's own start-up has imported it needs a restart of the runtime, and a replaced
 torch takes minutes. So what the workshop imports is held at its version while pip looks for what is missing.
@@ -12,10 +12,13 @@ from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 SAME = {"xgboost-cpu": "xgboost"}  # another build under the same import name
 NEVER = ("torch", "numpy", "pyarrow", "transformers")
+# peft raises an error where it meets an older one than this. Colab has had 0.10.0; nothing here uses it.
+IN_THE_WAY = {"torchao": "0.16.0"}
 
 
 def requirements() -> list[Requirement]:
@@ -64,6 +67,17 @@ def install(wanted: list[Requirement]) -> None:
         )
 
 
+def remove_what_is_in_the_way() -> None:
+    """Uninstall packages that the workshop does not use and whose mere presence breaks one that it does."""
+    for name, oldest in IN_THE_WAY.items():
+        version = version_of(name)
+        if version and Version(version) < Version(oldest):
+            pip = [sys.executable, "-m", "pip", "uninstall", "--quiet", "--yes", "--disable-pip-version-check", name]
+            if subprocess.run(pip).returncode:
+                raise SystemExit(f"pip could not remove {name} {version}; its last lines above say why.")
+            print(f"Removed {name} {version}: fine-tuning with peft fails beside it, and nothing here uses it.")
+
+
 def main() -> None:
     commit = ["git", "-C", str(ROOT), "log", "-1", "--format=%h of %cd", "--date=short"]
     print("Workshop at commit", subprocess.run(commit, capture_output=True, text=True).stdout.strip() or "unknown")
@@ -77,6 +91,7 @@ def main() -> None:
     if wanted:
         print("Installing what is missing:", ", ".join(requirement.name for requirement in wanted))
         install(wanted)
+    remove_what_is_in_the_way()
     print("Everything is installed.")
 
 

@@ -28,28 +28,51 @@ def badge(repository: str, branch: str, notebook: str) -> str:
     return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({place})"
 
 
+def branch() -> str:
+    """The branch or tag that the notebooks' first cells fetch."""
+    path = next((ROOT / "notebooks").glob("*.ipynb"))
+    first = next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    return re.search(r"--branch (\S+)", first.source)[1]
+
+
 def write(repository: str, branch: str) -> None:
-    """Write the address to pyproject.toml, README.md and each notebook's set-up (first cell, link to the glossary)."""
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise SystemExit(f"{repository!r} is not OWNER/NAME, as in: python tools/publish.py my-group/workshop")
-    settings = ROOT / "pyproject.toml"
-    old = address()
-    settings.write_text(settings.read_text(encoding="utf-8").replace(SERVER + old, SERVER + repository), "utf-8")
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
+    """Write the address to pyproject.toml, README.md and each notebook's set-up (first cell, link to the glossary).
+
+    repository: OWNER/NAME. branch: a branch or a tag, not a commit, which git cannot clone alone.
+    Raises SystemExit where one of them cannot be such a name; nothing is written then.
+    """
+    _check(repository, branch)
+    settings, readme, old = ROOT / "pyproject.toml", ROOT / "README.md", address()
+    text, notebooks = readme.read_text(encoding="utf-8"), {}
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        text = re.sub(
-            rf"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*{path.name}\)", badge(repository, branch, path.name), text
-        )
-        notebook = nbformat.read(path, as_version=4)
-        first = next(cell for cell in notebook.cells if cell.cell_type == "code")
-        clone = rf'--branch {branch} "{SERVER}{repository}"'
-        first.source = re.sub(r'--branch \S+ "https://[^"]+"', clone, first.source)
-        words = next(cell for cell in notebook.cells if cell.id == "setup-text")
+        text = _put(badge(repository, branch, path.name), rf"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*{path.name}\)", text)
+        notebooks[path] = nbformat.read(path, as_version=4)
+        first = next(cell for cell in notebooks[path].cells if cell.cell_type == "code")
+        first.source = _put(f'--branch {branch} "{SERVER}{repository}"', r'--branch \S+ "https://[^"]+"', first.source)
+        words = next(cell for cell in notebooks[path].cells if cell.id == "setup-text")
         glossary = f"({SERVER}{repository}/blob/{branch}/GLOSSARY.md)"
-        words.source = re.sub(rf"\({SERVER}[^)]+/GLOSSARY\.md\)", glossary, words.source)
+        words.source = _put(glossary, rf"\({SERVER}[^)]+/GLOSSARY\.md\)", words.source)
+    for path, notebook in notebooks.items():
         nbformat.write(notebook, path)
     readme.write_text(text.replace(SERVER + old, SERVER + repository), encoding="utf-8")
+    settings.write_text(settings.read_text(encoding="utf-8").replace(SERVER + old, SERVER + repository), "utf-8")
+
+
+def _check(repository: str, branch: str) -> None:
+    if not re.fullmatch(r"\w[\w-]*/(?!\.+$)[\w.-]+(?<!\.git)", repository, re.ASCII):
+        raise SystemExit(f"{repository!r} is not OWNER/NAME, as in: python tools/publish.py my-group/workshop")
+    if not re.fullmatch(r"\w[\w./-]*", branch, re.ASCII) or re.fullmatch(r"[0-9a-f]{40}", branch):
+        raise SystemExit(
+            f"{branch!r} is no name of a branch or tag, as in: python tools/publish.py my-group/workshop main"
+        )
+
+
+def _put(new: str, pattern: str, text: str) -> str:
+    """The text with what fits the pattern replaced. Raises SystemExit where nothing does."""
+    found, times = re.subn(pattern, lambda _: new, text)
+    if not times:
+        raise SystemExit(f"There is no place for {new}: nothing fits {pattern}. Nothing was written.")
+    return found
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def run(path: Path, environment: dict[str, str]) -> nbformat.NotebookNode:
 
 
 def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take out what differs from run to run: times of execution, the Trainer's clock and the state of widgets."""
+    """Take out what differs from run to run: times of execution, the Trainer's clock and widgets."""
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
@@ -52,6 +52,9 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         for output in cell.get("outputs", []):
             if "text" in output:  # of a progress bar only its end, without the clock
                 output["text"] = BAR_CLOCK.sub("", DRAWN_OVER.sub("", output["text"]))
+            output.get("data", {}).pop(
+                "application/vnd.jupyter.widget-view+json", None
+            )  # shows nothing without its state
             page = output.get("data", {}).get("text/html", "")
             if "<progress" in page:
                 output["data"]["text/html"] = CLOCK.sub(r"\1]", page)

@@ -30,7 +30,10 @@ def differences(tested: str) -> list[str]:
     installed = {canonicalize_name(d.name): d.version.split("+")[0] for d in metadata.distributions() if d.name}
     names = sorted(name for name in pinned.keys() & installed.keys() if pinned[name] != installed[name])
     lines = [f"{name}: tested {pinned[name]}, now {installed[name]}" for name in names]
-    return lines + [f"{name}: new, {installed[name]}" for name in sorted(installed.keys() - pinned.keys() - NOT_PINNED)]
+    lines += [f"{name}: new, {installed[name]}" for name in sorted(installed.keys() - pinned.keys() - NOT_PINNED)]
+    return lines + [
+        f"{name}: no longer there, tested {pinned[name]}" for name in sorted(pinned.keys() - installed.keys())
+    ]
 
 
 def main() -> int:
