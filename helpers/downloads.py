@@ -3,12 +3,14 @@
 import hashlib
 import json
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pandas as pd
 
 from helpers import sources
+from helpers.hub_errors import BUSY, WAITS
 from helpers.wheels import SourceError, matches
 
 PATIENCE = (10, 30)  # seconds to connect, and between two pieces
@@ -96,7 +98,7 @@ def _expected(name: str) -> dict:
     """The file's address, and its bytes and MD5 where an archive names them."""
     entry = sources.CATALOGUE["downloads"][name]
     if "address" in entry:
-        return {"address": entry["address"]}
+        return {"address": entry["address"], "sha256": entry.get("sha256")}
     address = f"{entry['dataverse']}/api/datasets/:persistentId/?persistentId={entry['doi']}"
     answer = _get(name, address)
     try:
@@ -120,10 +122,15 @@ def _get(name: str, address: str, start: int = 0, mark: str = ""):
 
     # Uncompressed, so that lengths are those of the file; If-Range: from there on only if it is still the same file.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-", "If-Range": mark} if start else {})
-    try:
-        answer = requests.get(address, headers=headers, stream=True, timeout=PATIENCE)
-    except requests.RequestException as error:
-        raise download_error(name, f"the host cannot be reached ({type(error).__name__})", RUN_AGAIN) from None
+    for seconds in (*WAITS, None):
+        try:
+            answer = requests.get(address, headers=headers, stream=True, timeout=PATIENCE)
+        except requests.RequestException as error:
+            raise download_error(name, f"the host cannot be reached ({type(error).__name__})", RUN_AGAIN) from None
+        if seconds is None or answer.status_code not in BUSY:
+            break
+        print(f"{name}: the host answers {answer.status_code}. Next try in {seconds} s.", file=sys.stderr)
+        time.sleep(seconds)
     if answer.status_code in (404, 410):
         raise download_error(name, f"the file is not there any more ({answer.status_code})", OTHER_FILE)
     if answer.status_code not in (200, 206, 416):
@@ -172,6 +179,8 @@ def _check_download(name: str, part: Path, expected: dict, known: dict | None) -
         with part.open("rb") as stream:
             if hashlib.file_digest(stream, "md5").hexdigest() != expected["md5"]:
                 raise download_error(name, "it is not the file that the archive names: its MD5 differs", LATER)
+    if expected.get("sha256") and not matches(part, {"bytes": part.stat().st_size, "sha256": expected["sha256"]}):
+        raise download_error(name, "it is not the file that the catalogue names: its SHA-256 differs", OTHER_FILE)
     _check_content(name, part)
     if known and not matches(part, known):
         note = f"{_place(name)}.json"

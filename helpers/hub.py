@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import pickle
 import sys
 import zipfile
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from pathlib import Path
 from helpers import sources
 from helpers.hub_errors import TELL_US, TRY_LATER, hub_error, patiently
 
-SETTINGS = ("*.json", "*.txt", "*.spm", "*.model", "*.codes")  # configuration and every kind of tokenizer
+SETTINGS = ("*.json", "*.txt", "*.spm", "*.model", "*.codes", "*.jinja")  # configuration and every kind of tokenizer
 WEIGHTS = (("model*.safetensors",), ("pytorch_model*.bin",))  # the second only where the first is not there
 DATA_SETS = "datasets/"  # stands before the name of a data set, as in the Hub's own addresses
 DATA = ("*.parquet", "*.jsonl")  # tables, and nothing that runs
@@ -36,23 +35,28 @@ def snapshot(name: str, tokenizer_only: bool = False) -> str:
     return str(_fetched(name, choose)["config.json"].parent)
 
 
-def data_files(name: str, patterns: dict[str, str]) -> dict[str, list[Path]]:
+def data_files(name: str, patterns: dict[str, tuple[str, ...]]) -> dict[str, list[Path]]:
     """The files of a data set by split, as they lie in its repository: Parquet or JSON lines, and never a script.
 
-    name: as on the Hub, such as "cardiffnlp/tweet_eval". patterns: split to file pattern, such as
-    {"train": "offensive/train-*.parquet"}. Commit, size and hash are noted, checked and kept as by `snapshot`.
+    name: as on the Hub, such as "cardiffnlp/tweet_eval". patterns: split to file patterns, such as
+    {"train": ("offensive/train-*.parquet",)}; the first that fits a file counts, as repositories change their layout.
+    Commit, size and hash are noted, checked and kept as by `snapshot`.
     Raises SourceError as `snapshot` does, also where no file fits a pattern.
     """
     name = DATA_SETS + name
+    split_of: dict[str, str] = {}
 
     def choose(files: dict[str, dict]) -> list[str]:
-        for pattern in patterns.values():
-            if not any(fnmatch(file, pattern) for file in files):
-                raise hub_error(name, f"it has no file {pattern} any more", TELL_US)
-        return [file for file in files if any(fnmatch(file, pattern) for pattern in patterns.values())]
+        for split, alternatives in patterns.items():
+            fitting = ([file for file in files if fnmatch(file, pattern)] for pattern in alternatives)
+            found = next(filter(None, fitting), None)
+            if found is None:
+                raise hub_error(name, f"it has no file {alternatives[0]} any more", TELL_US)
+            split_of.update(dict.fromkeys(found, split))
+        return list(split_of)
 
     paths = _fetched(name, choose)
-    return {split: [paths[file] for file in sorted(paths) if fnmatch(file, p)] for split, p in patterns.items()}
+    return {split: [paths[file] for file in sorted(paths) if split_of[file] == split] for split in patterns}
 
 
 def _fetched(name: str, choose: Callable[[dict], list[str]]) -> dict[str, Path]:
@@ -86,8 +90,9 @@ def _read(place: Path, name: str) -> dict | None:
     try:
         record = json.loads(place.read_text(encoding="utf-8"))
         whole = record["files"] and (name.startswith(DATA_SETS) or "config.json" in record["files"])
+        whole = whole and all({"bytes", "hash"} <= file.keys() for file in record["files"].values())
         return record if record["commit"] and whole else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -137,8 +142,11 @@ def _have(name: str, commit: str, file: str, expected: dict) -> Path | None:
 
 def _fetch(name: str, commit: str, file: str, expected: dict) -> Path:
     """Download one file (a second time where its content is not what the Hub names) and check it."""
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
+    # hf_hub_download asks the same, but waits for as long as it is told, or for a minute where nobody answers.
+    address = hf_hub_url(**_address(name), filename=file, revision=commit)
+    patiently(name, partial(get_hf_file_metadata, address, timeout=constants.HF_HUB_ETAG_TIMEOUT))
     for again in (False, True):
         options = {**_address(name), "filename": file, "revision": commit, "force_download": again}
         path = Path(patiently(name, partial(hf_hub_download, **options)))
@@ -172,7 +180,7 @@ def _is_mere_weights(path: Path) -> bool:
 
     try:
         torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
+    except Exception:  # whatever a malformed file makes its reader stumble over
         return False
     return True
 

@@ -7,6 +7,7 @@ import ssl
 import threading
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -31,10 +32,11 @@ def ask() -> tuple[str, str]:
     source, what = came[0] if came else ("packages", f"did not answer in {PATIENCE} s")
     why = f"the Hub {what}, {date.today():%Y-%m-%d}"
     place = answer_file()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f"{place.name}.{os.getpid()}.part")
-    temporary.write_text(json.dumps({"source": source, "why": why, "asked": _address()}), encoding="utf-8")
-    temporary.replace(place)
+    with suppress(OSError):  # a folder that cannot be written is told by whatever is fetched first
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = place.with_name(f"{place.name}.{os.getpid()}.part")
+        temporary.write_text(json.dumps({"source": source, "why": why, "asked": _address()}), encoding="utf-8")
+        temporary.replace(place)
     return source, why
 
 

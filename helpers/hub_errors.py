@@ -5,10 +5,12 @@ import sys
 import time
 from collections.abc import Callable
 
+from helpers import sources
 from helpers.wheels import SourceError
 
 WAITS = (1, 2)  # seconds before another try, where the Hub does not say how many
 LONGEST_WAIT = 60
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 BUSY = (408, 429, 500, 502, 503, 504)
 
 KEPT = "What was fetched stays."
@@ -33,12 +35,32 @@ def patiently(name: str, ask: Callable):
         try:
             return ask()
         except Exception as error:  # of three libraries: whichever it is, a learner gets one message
+            if seconds and _mended(error):
+                continue
             seconds = seconds and (_asked_to_wait(error) or seconds)
             if not seconds or seconds > LONGEST_WAIT or not _passes(error):
                 raise hub_error(name, *_cause(error)) from None
             print(f"{name}: {_cause(error)[0]}. Next try in {seconds} s.", file=sys.stderr)
             time.sleep(seconds)
     raise AssertionError("the last try returns or raises")
+
+
+def _mended(error: Exception) -> bool:
+    """Whether there is another way of asking that may help; it is taken from now on, and a line says so."""
+    from huggingface_hub import constants, errors, get_token
+
+    if isinstance(error, errors.HfHubHTTPError):
+        refused = error.response.status_code == 401 and get_token() and not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN
+        if refused:  # all that the workshop takes is public
+            print("The Hub refuses the token of this machine: it is asked without one.", file=sys.stderr)
+            constants.HF_HUB_DISABLE_IMPLICIT_TOKEN = True
+        return bool(refused)
+    # hf_xet brings large files from hosts of its own, which a network may block. Its errors are bare RuntimeErrors.
+    slower = type(error) is RuntimeError and not constants.HF_HUB_DISABLE_XET and not _disk_is_full(error)
+    if slower:
+        print(f"The fast way to download failed ({str(error)[:100]}): the plain one is taken.", file=sys.stderr)
+        constants.HF_HUB_DISABLE_XET = True
+    return slower
 
 
 def _passes(error: Exception) -> bool:
@@ -62,9 +84,13 @@ def _disk_is_full(error: Exception) -> bool:
 
 def _asked_to_wait(error: Exception) -> int | None:
     """The seconds that a busy Hub asks for, if it says so."""
+    from huggingface_hub.utils import parse_ratelimit_headers
+
     response = getattr(error, "response", None)
-    asked = response.headers.get("Retry-After", "") if response is not None else ""
-    return int(asked) if asked.isdigit() else None
+    if response is None:
+        return None
+    asked, limit = response.headers.get("Retry-After", ""), parse_ratelimit_headers(response.headers)
+    return int(asked) if asked.isdigit() else limit and max(limit.reset_in_seconds, 1)
 
 
 def _cause(error: Exception) -> tuple[str, str]:
@@ -74,12 +100,15 @@ def _cause(error: Exception) -> tuple[str, str]:
     if _disk_is_full(error):
         remedy = f"make room on the disk of {constants.HF_HUB_CACHE} and run the cell again"
         return "the disk is full", f"{remedy}. {KEPT} {WITHOUT}"
+    if getattr(error, "errno", None) in NOT_WRITABLE:
+        remedy = "set HF_HOME to a folder of yours before the kernel starts"
+        return f"its folder cannot be written ({error})", f"{remedy}. {WITHOUT}"
     if isinstance(error, errors.LocalEntryNotFoundError) and error.__cause__ is not None:
         error = error.__cause__
     if isinstance(error, errors.RepositoryNotFoundError):
         return "the Hub has no such repository any more, or shows it only to some", TELL_US
     if isinstance(error, errors.RevisionNotFoundError):
-        again = "remove the file of that name in the folder `hub` of the workshop's cache; the newest is taken then"
+        again = f"remove the file of that name in {sources.cache_folder() / 'hub'}; the newest is taken then"
         return "the commit that was used before is not there any more", f"{again}. {WITHOUT}"
     if isinstance(error, errors.EntryNotFoundError):
         return "the Hub does not have a file any more that it named before", TRY_LATER

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import numpy as np
 from datasets import DatasetDict
 
-from helpers import data, models, online_data
+from helpers import data, models, online_data, sources
 from helpers.runtime import source_in_force
 
 
@@ -19,7 +20,7 @@ def pipeline(role: str) -> Callable:
     """
     if role not in ROLES:
         raise ValueError(f"There is no role {role!r} that needs the Hub. There are: {', '.join(ROLES)}.")
-    task, alternative, description = ROLES[role]
+    task, alternative, gain, description = ROLES[role]
     name = models.repository(role)
     if source_in_force() == "hub":
         import transformers
@@ -27,17 +28,21 @@ def pipeline(role: str) -> Callable:
         print(f"From the Hub: {name}.")
         options = {"aggregation_strategy": "simple"} if role == "entities" else {}  # whole names, not pieces of them
         return transformers.pipeline(task, model=models.checkpoint(role), **options)
-    print(f"With the Hub, this cell runs {name}. Here, without it, runs {description}.")
+    print(f"With the Hub, this cell runs {name}, {gain}. Here, without it, runs {description}.")
     return alternative
 
 
 def data_set(name: str) -> DatasetDict:
     """A data set of the Hub, or without it the nearest one of the packages, as `helpers.data.load`; it prints which.
 
-    name: such as "tweet_eval_offensive". Raises ValueError with the known names, SourceError as `load` does.
+    name: such as "tweet_eval_offensive"; those that come from elsewhere, such as "incivility", are downloaded as they
+    are. Raises ValueError with the known names, SourceError as `load` does.
     """
+    if name not in online_data.LOADERS:
+        raise ValueError(f"There is no data set {name!r} to download. There are: {', '.join(online_data.LOADERS)}.")
     if name not in online_data.NEAREST:
-        raise ValueError(f"There is no data set {name!r} of the Hub. There are: {', '.join(online_data.NEAREST)}.")
+        print(f"From {urlsplit(sources.CATALOGUE['downloads'][name.split('_')[0]]['page']).hostname}: {name}.")
+        return data.load(name)
     if source_in_force() == "hub":
         print(f"From the Hub: {name}.")
         return data.load(name)
@@ -150,16 +155,23 @@ def _encoder(folder: str) -> tuple:
     return AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
 
 
-ROLES: dict[str, tuple[str, Callable, str]] = {
-    "sentiment": ("text-classification", vader_sentiment, "VADER, a word list with weights"),
+ROLES: dict[str, tuple[str, Callable, str, str]] = {
+    "sentiment": (
+        "text-classification",
+        vader_sentiment,
+        "fine-tuned on labelled tweets, so that the words around a word count",
+        "VADER, a word list with weights",
+    ),
     "entities": (
         "token-classification",
         nearest_kind_of_name,
+        "fine-tuned on news texts whose names people marked, so that the sentence decides",
         "a search for capitalised words, each compared with examples of three kinds of name",
     ),
     "entailment": (
         "zero-shot-classification",
         nearest_label,
+        "fine-tuned to judge whether one sentence follows from another",
         "a comparison of the text's vector with the vectors of the labels' names",
     ),
 }

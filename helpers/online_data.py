@@ -20,7 +20,7 @@ NEAREST = {  # what the packages have instead of a data set of the Hub
 }
 
 
-def _of_the_hub(name: str, catalogue_name: str, pattern: str, class_names: list[str]):
+def _of_the_hub(name: str, catalogue_name: str, patterns: tuple[str, ...], class_names: list[str]):
     """All rows with their official split. Raises SourceError without the Hub, or where the files are not as known."""
     if source_in_force() != "hub":
         nearest, difference = NEAREST[name]
@@ -30,7 +30,7 @@ def _of_the_hub(name: str, catalogue_name: str, pattern: str, class_names: list[
             f'the packages have: helpers.data.load("{nearest}") ({difference}).'
         )
     repository = sources.CATALOGUE["hub_data"][catalogue_name]["repository"]
-    found = hub.data_files(repository, {part: pattern.format(part) for part in PARTS})
+    found = hub.data_files(repository, {part: tuple(each.format(part) for each in patterns) for part in PARTS})
     frame = pd.concat([_table(path).assign(split=part) for part, paths in found.items() for path in paths])
     if not {"text", "label"} <= set(frame.columns):
         columns = ", ".join(frame.columns.drop("split"))
@@ -73,17 +73,18 @@ def _named(name: str, labels: pd.Series, names: dict[str, str]) -> pd.Series:
 
 LOADERS: dict[str, Callable] = {
     "tweet_eval_offensive": partial(
-        _of_the_hub, "tweet_eval_offensive", "tweet_eval", "offensive/{}-*.parquet", ["non-offensive", "offensive"]
+        _of_the_hub, "tweet_eval_offensive", "tweet_eval", ("offensive/{}-*.parquet",), ["non-offensive", "offensive"]
     ),
     **{
         f"tweet_eval_stance_{target}": partial(
-            _of_the_hub, f"tweet_eval_stance_{target}", "tweet_eval", f"stance_{target}/{{}}-*.parquet", STANCE
+            _of_the_hub, f"tweet_eval_stance_{target}", "tweet_eval", (f"stance_{target}/{{}}-*.parquet",), STANCE
         )
         for target in TARGETS
     },
     "tweet_sentiment_spanish": partial(
-        _of_the_hub, "tweet_sentiment_spanish", "tweet_sentiment_spanish", "data/spanish/{}.jsonl",
-        ["negative", "neutral", "positive"],
+        _of_the_hub, "tweet_sentiment_spanish", "tweet_sentiment_spanish",
+        # The second: where a repository of JSON lines is converted to Parquet, as tweet_eval was.
+        ("data/spanish/{}.jsonl", "spanish/{}-*.parquet"), ["negative", "neutral", "positive"],
     ),
     "incivility": _incivility,
     "kavanaugh_sentiment": partial(_kavanaugh, "sentiment", ["negative", "positive"]),

@@ -8,6 +8,9 @@ from helpers import sources
 from helpers.runtime import source_in_force
 
 NAME = "origin.json"
+PROBE = (
+    "@Someone SAID https://t.co/x: déjà vu!"  # capitals, accents, names and links: what tokenizers treat differently
+)
 
 
 def note(folder: str | Path, model, tokenizer) -> None:
@@ -44,7 +47,7 @@ def check(folder: str | Path, tokenizer) -> None:
     if not place.is_file():
         return
     noted = json.loads(place.read_text(encoding="utf-8"))
-    if noted["tokenizer"] and noted["tokenizer"] != fingerprint(tokenizer):
+    if noted.get("tokenizer") and noted["tokenizer"] != fingerprint(tokenizer):
         raise ValueError(
             f"The tokenizer is not the one that the model in {folder} was trained with: it would read other words. "
             f"It was trained from {noted['checkpoint']} (source {noted['source']!r}). Save both again from the same "
@@ -53,8 +56,9 @@ def check(folder: str | Path, tokenizer) -> None:
 
 
 def fingerprint(tokenizer) -> str:
-    """A name that changes with any token or its number."""
-    return hashlib.sha256(repr(sorted(tokenizer.get_vocab().items())).encode()).hexdigest()[:16]
+    """A name that changes with any token or its number, and with how texts are made ready for them."""
+    read = (sorted(tokenizer.get_vocab().items()), list(tokenizer(PROBE)["input_ids"]))
+    return hashlib.sha256(repr(read).encode()).hexdigest()[:16]
 
 
 def _shown(checkpoint: Path) -> str:

@@ -15,8 +15,10 @@ from pathlib import Path
 SOURCES = ("hub", "packages")
 SIZES = ("tiny", "small", "full")
 CHOSEN = "as chosen"
+OFFLINE = "HF_HUB_OFFLINE is set"
 OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"  # checkpoints, studies, tables, progress
 SHOWN_VERSIONS = ("torch", "transformers", "datasets", "scikit-learn")
+_found: dict = {}  # by the first setup() of this process, which then writes over the environment
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def setup(source: str = "auto", size: str = "auto", seed: int = 0) -> Workshop:
     """Get ready: call it first, before transformers is imported.
 
     source: "hub", "packages", or "auto" (WORKSHOP_SOURCE; else the Hub if it answers within 3 seconds, which is asked
-        once: the answer is kept in the cache folder until `python -m helpers.sources ask` asks anew).
+        once: the answer is kept in the cache folder until `python -m helpers.sources ask` asks anew;
+        the packages where HF_HUB_OFFLINE is set).
     size: "small", "full", "tiny" (tests), or "auto" (WORKSHOP_SIZE; else full with a GPU and small without).
     seed: of Python, NumPy and torch.
 
@@ -51,7 +54,9 @@ def setup(source: str = "auto", size: str = "auto", seed: int = 0) -> Workshop:
     """
     source = _choice("source", source, "WORKSHOP_SOURCE", SOURCES)
     size = _choice("size", size, "WORKSHOP_SIZE", SIZES)
-    source, why = (source, CHOSEN) if source else _answer_of_hub()
+    _found.setdefault("offline", os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"))
+    source, why = _source_and_reason(source)
+    _found.update(source=source, why=why)
     late = _set_environment(source)
 
     import torch
@@ -88,16 +93,19 @@ def _choice(what: str, given: str, variable: str, known: tuple[str, ...]) -> str
     return None if value == "auto" else value
 
 
-def _answer_of_hub() -> tuple[str, str]:
+def _source_and_reason(source: str | None) -> tuple[str, str]:
+    """The source to take, and why: as it was asked for, as an earlier setup() found it, or what the Hub answers now."""
     from helpers import hub_answer
 
-    return hub_answer.answer()
+    if source:
+        return source, _found["why"] if source == _found.get("source") else CHOSEN
+    return ("packages", OFFLINE) if _found["offline"] else hub_answer.answer()
 
 
 def _set_environment(source: str) -> bool:
     """Set what Hugging Face's libraries read at import; True where they are imported already with other values."""
     os.environ["WORKSHOP_SOURCE"] = source
-    offline = source == "packages"
+    offline = source == "packages" or _found["offline"]  # what the learner forbade, stays so
     os.environ["HF_HUB_OFFLINE"] = "1" if offline else "0"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -167,8 +175,8 @@ def _source_advice(source: str, why: str, late: bool) -> str:
     if late:
         return "too late to matter: transformers was imported before. Restart the kernel and run this cell first"
     advice = []
-    if source == "packages" and why != CHOSEN:
-        advice.append("to ask it again: python -m helpers.sources ask, then restart the kernel")
+    if source == "packages" and why not in (CHOSEN, OFFLINE):
+        advice.append('to ask it again: run helpers.sources.main(["ask"]) in a cell, then restart the kernel')
     missing = [name for name in sources.CATALOGUE["packages"] if not sources.is_cached(name)]
     if source == "packages" and missing:
         advice.append(f"{len(missing)} sources are not fetched yet; each comes at first use")

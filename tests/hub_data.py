@@ -7,6 +7,7 @@ from datasets import ClassLabel, Dataset, Features, Value, disable_progress_bars
 from hub_marian import texts
 
 TWEET_EVAL = {
+    "emoji": [*"❤😍😂💕🔥😊😎✨💙😘📷", "🇺🇸", *"☀💜😉💯😁🎄📸😜"],
     "emotion": ["anger", "joy", "optimism", "sadness"],
     "hate": ["non-hate", "hate"],
     "irony": ["non_irony", "irony"],

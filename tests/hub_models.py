@@ -61,6 +61,7 @@ def distilbert_mnli(folder: Path) -> None:
     labels = {0: "ENTAILMENT", 1: "NEUTRAL", 2: "CONTRADICTION"}
     size = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
     config = hf.DistilBertConfig(**size, **_uncased_words(folder), **_labels(labels))
+    (folder / "tokenizer.json").unlink()
     _save(hf.DistilBertForSequenceClassification(config), folder)
 
 
@@ -134,6 +135,9 @@ def bertweet(folder: Path) -> None:
     # In fairseq's files it is the unfinished piece that is marked: "vot@@ ing" for "vot", "ing</w>".
     shown = [piece.removesuffix("</w>") if piece.endswith("</w>") else f"{piece}@@" for piece in learned["vocab"]]
     (folder / "vocab.txt").write_text("".join(f"{piece} 1\n" for piece in shown), encoding="utf-8")
+    numbers = {piece: number for number, piece in enumerate([*SPECIAL[:4], *shown, SPECIAL[4]])}
+    # The real one has this file too; read with it alone, names and links would not become @USER and HTTPURL.
+    Tokenizer(models.WordLevel(numbers, unk_token="<unk>")).save(str(folder / "tokenizer.json"))
     config = hf.RobertaConfig(
         **SMALL, vocab_size=len(shown) + 5, max_position_embeddings=130, type_vocab_size=1,
         tokenizer_class="BertweetTokenizer",

@@ -20,9 +20,10 @@ API = re.compile(r"/api/(models|datasets)/(.+?)(?:/(revision|tree|paths-info)/([
 class Failure:
     """What goes wrong with requests whose method and path match `where`, `times` times (None: always).
 
-    kind: "stall" (no answer), "drip" (a header that never ends), "429" or "503" (with Retry-After), "cut" (half of the
-    body, then the line is dead), "short" (a whole answer of the wrong length), "swap" (the right length, other bytes),
-    "lost" (no such repository), "portal" (a web page of somebody else).
+    kind: "refuse" (the line is closed at once), "stall" (no answer), "drip" (a header that never ends), "429" or "503"
+    (with Retry-After), "limit" (429 with the Hub's own header RateLimit), "token" (401 to whoever shows a token), "cut"
+    (half of the body, then the line is dead), "short" (a whole answer of the wrong length), "swap" (the right length,
+    other bytes), "lost" (no such repository), "portal" (a web page of somebody else).
     """
 
     kind: str
@@ -111,13 +112,19 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.asked.append(request)
         self.failure = self.hub.due(request)
         kind = self.failure.kind if self.failure else None
-        if kind == "stall":
+        if kind == "refuse":
+            self.close_connection = True
+        elif kind == "stall":
             self.hub.closing.wait(60)
             self.close_connection = True
         elif kind == "drip":
             self.drip()
         elif kind in ("429", "503"):
             self.send(int(kind), b"", {"Retry-After": str(self.failure.retry_after)})
+        elif kind == "limit":
+            self.send(429, b"", {"RateLimit": f'"api";r=0;t={self.failure.retry_after}'})
+        elif kind == "token" and "Authorization" in self.headers:
+            self.send(401, b"{}", {"X-Error-Message": "Invalid credentials in Authorization header"})
         elif kind == "portal":
             self.send(200, b"<html>Please log in to the hotel's network.</html>", {"Content-Type": "text/html"})
         elif kind == "lost":

@@ -21,7 +21,6 @@ def notebook_environment(hub_environment, tmp_path):
     return hub_environment | NO_NETWORK | patience | {"WORKSHOP_SOURCE": "hub", "WORKSHOP_SIZE": "tiny"}
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_cell_runs_with_models_of_the_hub(path, hub, notebook_environment):
     for folder in (ROOT / "outputs").glob("day*/*-hub-tiny"):  # made by other random models

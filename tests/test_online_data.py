@@ -1,6 +1,7 @@
 """Data sets that need the network: of a stand-in for the Hub, and of a host on the loopback that can also fail."""
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -15,7 +16,7 @@ from conftest import ROOT
 from hub_data import SPLITS, TWEET_EVAL
 from hub_files import file_of
 
-from helpers import data, downloads, online_data, sources
+from helpers import data, downloads, hub_only, online_data, sources
 from helpers.wheels import SourceError
 
 TWEETS = "datasets/cardiffnlp/tweet_eval"
@@ -102,6 +103,22 @@ def test_other_labels_than_the_known_ones_are_one_message(hub, learner):
     assert "tweet_sentiment_spanish has labels that are none of negative, neutral, positive" in result.stderr
 
 
+def test_spanish_tweets_are_found_in_the_layout_that_other_data_sets_were_converted_to(hub, learner, tmp_path):
+    name = "datasets/cardiffnlp/tweet_sentiment_multilingual"
+    before = loaded(learner("tweet_sentiment_spanish"))
+    files = {}
+    for path, file in hub.repositories[name][hub.newest(name)].items():
+        if path.startswith("data/spanish/"):
+            part = path.removeprefix("data/spanish/").removesuffix(".jsonl")
+            rows = pd.read_json(io.BytesIO(file.content), lines=True, dtype=False)
+            rows.to_parquet(tmp_path / "part.parquet")
+            content = (tmp_path / "part.parquet").read_bytes()
+            files[f"spanish/{part}-00000-of-00001.parquet"] = file_of("part.parquet", content)
+    hub.commit(name, files)
+    (learner.cache / "hub" / "datasets--cardiffnlp--tweet_sentiment_multilingual.json").unlink()
+    assert loaded(learner("tweet_sentiment_spanish")) == before
+
+
 @pytest.mark.parametrize("name", OF_THE_HUB)
 def test_without_the_hub_one_message_names_the_nearest_data_set_that_there_is(name, monkeypatch):
     monkeypatch.setenv("WORKSHOP_SOURCE", "packages")
@@ -159,6 +176,10 @@ class Handler(BaseHTTPRequestHandler):
         asked_range = self.headers.get("Range", "")
         self.host.asked.append(f"{self.path} {asked_range}".strip())
         whole = self.host.files.get(self.path)
+        if self.host.failure == "busy once":
+            self.host.failure = ""
+            self.send_error(503)
+            return
         if whole is None or self.host.failure == "gone":
             self.send_error(404)
             return
@@ -267,6 +288,30 @@ def test_a_line_that_breaks_is_taken_up_where_it_broke(host, tmp_path):
     assert downloads.file("incivility").read_bytes() == incivility()
     assert host.asked[1].startswith("/training-data.csv bytes=")
     assert kept(tmp_path) == ["training-data.csv", "training-data.csv.json"]
+
+
+def test_a_host_that_is_busy_is_asked_again(host, capsys):
+    host.failure = "busy once"
+    assert downloads.file("incivility").read_bytes() == incivility()
+    assert "the host answers 503. Next try in 1 s." in capsys.readouterr().err
+    assert len(host.asked) == 2
+
+
+def test_a_hash_in_the_catalogue_is_compared(host, monkeypatch, tmp_path):
+    entry = sources.CATALOGUE["downloads"]["incivility"]
+    monkeypatch.setitem(entry, "sha256", "0" * 64)
+    with pytest.raises(SourceError, match="its SHA-256 differs"):
+        downloads.file("incivility")
+    assert kept(tmp_path) == []
+    monkeypatch.setitem(entry, "sha256", hashlib.sha256(incivility()).hexdigest())
+    assert downloads.file("incivility").read_bytes() == incivility()
+
+
+def test_the_nearest_of_what_a_host_has_is_the_thing_itself(host, capsys):
+    """Without the Hub the code host and the archive can be asked all the same."""
+    assert sum(map(len, hub_only.data_set("incivility").values())) == 4000
+    assert sum(map(len, hub_only.data_set("kavanaugh_stance").values())) == 3699
+    assert "From github.com: incivility." in capsys.readouterr().out
 
 
 def test_a_line_that_breaks_every_time_is_one_message_and_the_next_call_goes_on(host, tmp_path):

@@ -27,7 +27,29 @@ def test_auto_takes_the_packages_where_the_hub_does_not_answer_and_says_how_to_a
     said = run(program, HF_ENDPOINT="http://127.0.0.1:9", WORKSHOP_CACHE=str(tmp_path)).stdout
     assert said.splitlines()[-1] == "packages"
     assert "packages (the Hub cannot be reached, " in said
-    assert "python -m helpers.sources ask" in said
+    assert 'helpers.sources.main(["ask"]) in a cell' in said
+
+
+def test_a_second_call_says_the_reason_again(tmp_path):
+    program = "import helpers; helpers.setup(); helpers.setup()"
+    said = run(program, HF_ENDPOINT="http://127.0.0.1:9", WORKSHOP_CACHE=str(tmp_path)).stdout
+    assert said.count("packages (the Hub cannot be reached, ") == said.count('helpers.sources.main(["ask"])') == 2
+
+
+def test_who_forbids_to_ask_the_hub_is_obeyed(tmp_path):
+    program = (
+        "import os, helpers; helpers.setup(); first = os.environ['WORKSHOP_SOURCE']\n"
+        "helpers.setup(source='hub'); helpers.setup(source='hub'); print(first, os.environ['HF_HUB_OFFLINE'])"
+    )
+    said = run(program, HF_HUB_OFFLINE="1", WORKSHOP_CACHE=str(tmp_path)).stdout
+    assert "packages (HF_HUB_OFFLINE is set)" in said and said.splitlines()[-1] == "packages 1"
+
+
+def test_a_cache_that_cannot_be_written_does_not_stop_the_set_up(tmp_path):
+    (tmp_path / "file").touch()
+    place = str(tmp_path / "file" / "cache")
+    result = run("import helpers; helpers.setup()", HF_ENDPOINT="http://127.0.0.1:9", WORKSHOP_CACHE=place)
+    assert "packages (the Hub cannot be reached, " in result.stdout, result.stderr
 
 
 @pytest.mark.parametrize("variable", ["WORKSHOP_SOURCE", "WORKSHOP_SIZE"])

