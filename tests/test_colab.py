@@ -19,6 +19,9 @@ from nbclient import NotebookClient
 from helpers import drive, sources
 
 
+TOO_OLD = {"peft"}  # in Colab; Colab itself does not load it
+
+
 def first_cell(path: Path) -> str:
     return next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code").source
 
@@ -135,8 +138,8 @@ def test_only_what_is_missing_or_out_of_range_is_installed(monkeypatch):
         colab_install, "version_of", lambda name: has.get(name) or has.get(colab_install.SAME.get(name))
     )
     names = {requirement.name for requirement in colab_install.missing()}
-    assert {"evaluate", "optuna", "bertviz", "gguf", "peft", "sacrebleu"} <= names
-    assert not names & {*has, "xgboost-cpu"}
+    assert {"evaluate", "optuna", "bertviz", "gguf", "sacrebleu"} <= names
+    assert names & {*has, "xgboost-cpu"} == TOO_OLD
 
 
 def test_what_is_there_is_held_at_its_version():
@@ -319,6 +322,6 @@ def test_the_notebook_runs_in_colab_from_an_empty_folder(path, colab, colab_pyth
     said = "".join(o.get("text", "") for c in notebook.cells if c["id"] == "setup" for o in c.outputs)
     assert "Workshop at commit" in said and "Everything is installed." in said, said
     after, gone = _versions(colab_python), colab_install.IN_THE_WAY.keys()
-    kept = {name: version for name, version in before.items() if name not in gone}
+    kept = {name: version for name, version in before.items() if name not in gone | TOO_OLD}
     assert {name: after[name] for name in kept} == kept, "a version that Colab has was changed"
     assert not gone & after.keys()

@@ -1,4 +1,4 @@
-"""Install what a Colab runtime lacks, and change no version that it has. Each notebook's first cell runs this there.
+"""Install what a Colab runtime lacks, and leave what it has as it is. Each notebook's first cell runs this there.
 
 A package that is replaced after Colab's own start-up has imported it needs a restart of the runtime, and a replaced
 torch takes minutes. So what the workshop imports is held at its version while pip looks for what is missing.
@@ -89,7 +89,7 @@ def main() -> None:
             f"{requirement.specifier}: left as it is, because changing it needs a restart of the runtime."
         )
     if wanted:
-        print("Installing what is missing:", ", ".join(requirement.name for requirement in wanted))
+        print("Installing what is missing or too old:", ", ".join(requirement.name for requirement in wanted))
         install(wanted)
     remove_what_is_in_the_way()
     print("Everything is installed.")
