@@ -18,7 +18,6 @@ from nbclient import NotebookClient
 
 from helpers import drive, sources
 
-
 TOO_OLD = {"peft"}  # in Colab; Colab itself does not load it
 
 

@@ -45,13 +45,13 @@ def test_every_requirement_has_an_exact_tested_version_within_its_range():
 
 
 def test_what_colab_has_satisfies_the_requirements():
-    """Nothing of these may be installed anew there, and torch there is older than the one of the tests."""
+    """But for peft nothing of these may be installed anew; torch there is older than the one of the tests."""
     from packaging.requirements import Requirement
 
     wanted = {canonicalize_name(r.name): r.specifier for r in map(Requirement, lines("requirements.txt"))}
     has = versions("tests/colab.txt") | {"torch": "2.11.0"}
     assert len(wanted.keys() & has.keys()) >= 9
-    assert not [name for name in wanted.keys() & has.keys() if has[name] not in wanted[name]]
+    assert [name for name in wanted.keys() & has.keys() if has[name] not in wanted[name]] == ["peft"]
 
 
 def test_the_oldest_versions_are_the_lower_ends_of_the_ranges():
