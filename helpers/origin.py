@@ -8,9 +8,8 @@ from helpers import sources
 from helpers.runtime import source_in_force
 
 NAME = "origin.json"
-PROBE = (
-    "@Someone SAID https://t.co/x: déjà vu!"  # capitals, accents, names and links: what tokenizers treat differently
-)
+# Capitals, accents, names and links: what tokenizers treat differently.
+PROBE = "@Someone SAID https://t.co/x: déjà vu!"
 
 
 def note(folder: str | Path, model, tokenizer) -> None:

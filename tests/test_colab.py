@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 from contextlib import nullcontext
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import colab_install
@@ -154,6 +155,7 @@ def test_what_is_there_is_held_at_its_version():
 def colab_drive(monkeypatch, tmp_path):
     """A stub of google.colab whose Drive is a folder; the outputs of a fresh clone."""
     module = types.ModuleType("google.colab")
+    module.__spec__ = ModuleSpec("google.colab", None)  # accelerate looks for it
     module.drive = types.SimpleNamespace(
         mount=lambda place: (Path(place) / "MyDrive").mkdir(parents=True, exist_ok=True)
     )
@@ -174,6 +176,33 @@ def test_a_lost_runtime_finds_its_outputs_on_drive(colab_drive, tmp_path):
     assert (drive.OUTPUTS / "day1" / "new.txt").read_text() == "second runtime"
     drive.keep_outputs(mount=colab_drive)  # the cell run again
     assert (colab_drive / "MyDrive" / "llm-workshop" / "outputs" / "day1" / "new.txt").exists()
+
+
+def test_a_training_and_a_search_go_on_in_the_next_runtime(colab_drive, tmp_path):
+    import optuna
+    from test_training import tiny_trainer
+
+    from helpers import study_file, training
+
+    def runtime():
+        """What the cells of a new runtime do: the checkpoint they go on from, and the study with its trials."""
+        drive.keep_outputs(mount=colab_drive)
+        trainer = tiny_trainer(drive.OUTPUTS / "day2" / "stance", num_train_epochs=2, save_total_limit=1)
+        place = drive.OUTPUTS / "day3" / "study.log"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        storage = study_file.open_storage(place)
+        study = optuna.create_study(study_name="heads", storage=storage, load_if_exists=True)
+        return trainer, training.last_checkpoint(trainer), study
+
+    trainer, last, study = runtime()
+    assert last is None and not study.trials
+    trainer.train()
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    drive.OUTPUTS.unlink()  # the runtime is lost
+    trainer, last, study = runtime()
+    assert Path(last).name == "checkpoint-12" and len(study.trials) == 3
+    trainer.train(resume_from_checkpoint=last)
+    assert trainer.state.global_step == trainer.state.max_steps == 12
 
 
 def test_what_drive_has_stays_as_it_is(colab_drive, tmp_path):

@@ -20,6 +20,7 @@ CLOCK = re.compile(r"(\[\s*\d+/\d+) (?:[\d:]+) ?[^\]]*\]")
 # A bar in plain text draws over itself, and shows the time: "parts: 100%|###| 5/5 [00:12<00:00, 2.4s/it]".
 DRAWN_OVER = re.compile(r"[^\n]*\r(?=[^\n])")
 BAR_CLOCK = re.compile(r"(?<=\d) \[\d+:\d+<[^\]\n]*\]")
+WIDGET = "application/vnd.jupyter.widget-view+json"  # shows nothing without its state
 FIXED = {"WORKSHOP_SOURCE": "packages", "WORKSHOP_SIZE": "small", "CUDA_VISIBLE_DEVICES": ""}
 
 
@@ -52,9 +53,7 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         for output in cell.get("outputs", []):
             if "text" in output:  # of a progress bar only its end, without the clock
                 output["text"] = BAR_CLOCK.sub("", DRAWN_OVER.sub("", output["text"]))
-            output.get("data", {}).pop(
-                "application/vnd.jupyter.widget-view+json", None
-            )  # shows nothing without its state
+            output.get("data", {}).pop(WIDGET, None)
             page = output.get("data", {}).get("text/html", "")
             if "<progress" in page:
                 output["data"]["text/html"] = CLOCK.sub(r"\1]", page)
