@@ -145,7 +145,21 @@ def class_names(folder: Path) -> list[str]:
         raise LabelError(f"{folder} has no weights as safetensors. Save the model again with model.save_pretrained.")
     if not (folder / "tokenizer_config.json").is_file():
         raise LabelError(f'{folder} has no tokenizer. Save it there too: tokenizer.save_pretrained("{folder}").')
+    if _has_lost_merges(folder / "bpe.codes"):
+        raise LabelError(
+            f"The tokenizer in {folder} was saved by a transformers that damages BERTweet's: it would read letters "
+            f"instead of words. Copy vocab.txt and bpe.codes of the checkpoint that you fine-tuned into {folder}, or "
+            "save again with helpers.training.save(trainer, folder)."
+        )
     return names
+
+
+def _has_lost_merges(codes: Path) -> bool:
+    """Whether a file of merges lacks its last column, the counts: then half of each merge is taken for it."""
+    if not codes.is_file():
+        return False
+    with codes.open(encoding="utf-8") as lines:
+        return len(next(lines, "").split()) == 2
 
 
 def fingerprint(folder: Path) -> str:

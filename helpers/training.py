@@ -165,9 +165,25 @@ def save(trainer, folder: str | Path) -> None:
         # Some tokenizers (BERTweet's) do not know how much their model takes, and would cut no text.
         trainer.processing_class.model_max_length = longest(trainer.processing_class, trainer.model)
     trainer.save_model(str(temporary))
+    if trainer.processing_class is not None:
+        _mend_vocabulary(trainer.processing_class, temporary)
     (temporary / "training_args.bin").unlink(missing_ok=True)
     origin.note(temporary, trainer.model, trainer.processing_class)
     _give_place(temporary, folder)
+
+
+def _mend_vocabulary(tokenizer, folder: Path) -> None:
+    """Where a saved tokenizer reads otherwise than it did in training, give it its own files again.
+
+    transformers (5.15 to 5.23, seen) writes BERTweet's merges without their last column, and takes half of each merge
+    for that column when it reads them: every word would fall into letters, silently.
+    """
+    from transformers import AutoTokenizer
+
+    if origin.fingerprint(AutoTokenizer.from_pretrained(folder)) != origin.fingerprint(tokenizer):
+        for name in tokenizer.vocab_files_names.values():
+            if (own := Path(tokenizer.name_or_path) / name).is_file():
+                shutil.copyfile(own, folder / name)
 
 
 def _give_place(new: Path, folder: Path) -> None:

@@ -104,6 +104,28 @@ print("named", origin._shown(__import__("pathlib").Path(folder)))
     assert f"named models/vinai--bertweet-base-{commit}" in result.stdout
 
 
+def test_a_saved_bertweet_reads_as_it_did_in_training(hub, learner, tmp_path):
+    """transformers saves its merges such that they are lost when they are read again."""
+    program = """
+import sys
+import helpers
+helpers.setup(source="hub", size="full")
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer
+from helpers import models, training
+folder = models.checkpoint("tweets")
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForSequenceClassification.from_pretrained(folder)
+settings = training.arguments(helpers.setup(), output_dir=sys.argv[1] + "-run")
+training.save(Trainer(model, settings, processing_class=tokenizer), sys.argv[1])
+text = "@someone the council voted for the budget https://t.co/x"
+for each in (tokenizer, AutoTokenizer.from_pretrained(sys.argv[1])):
+    print("reads", each.tokenize(text))
+"""
+    result = learner(program, str(tmp_path / "saved"))
+    before, after = [line for line in result.stdout.splitlines() if line.startswith("reads")]
+    assert before == after and "'council'" in after, (before, after, result.stderr[-2000:])
+
+
 @pytest.mark.parametrize(
     ("kind", "where", "said"),
     [
