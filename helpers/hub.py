@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -44,19 +44,21 @@ def data_files(name: str, patterns: dict[str, tuple[str, ...]]) -> dict[str, lis
     Raises SourceError as `snapshot` does, also where no file fits a pattern.
     """
     name = DATA_SETS + name
-    split_of: dict[str, str] = {}
 
     def choose(files: dict[str, dict]) -> list[str]:
-        for split, alternatives in patterns.items():
-            fitting = ([file for file in files if fnmatch(file, pattern)] for pattern in alternatives)
-            found = next(filter(None, fitting), None)
-            if found is None:
+        for alternatives in patterns.values():
+            if not _fitting(files, alternatives):
                 raise hub_error(name, f"it has no file {alternatives[0]} any more", TELL_US)
-            split_of.update(dict.fromkeys(found, split))
-        return list(split_of)
+        return [file for alternatives in patterns.values() for file in _fitting(files, alternatives)]
 
     paths = _fetched(name, choose)
-    return {split: [paths[file] for file in sorted(paths) if split_of[file] == split] for split in patterns}
+    return {split: [paths[file] for file in _fitting(paths, each)] for split, each in patterns.items()}
+
+
+def _fitting(files: Iterable[str], alternatives: tuple[str, ...]) -> list[str]:
+    """The files, sorted, that fit the first pattern that any of them fits."""
+    found = (sorted(file for file in files if fnmatch(file, pattern)) for pattern in alternatives)
+    return next(filter(None, found), [])
 
 
 def _fetched(name: str, choose: Callable[[dict], list[str]]) -> dict[str, Path]:

@@ -23,7 +23,7 @@ TOO_OLD = {"peft"}  # in Colab; Colab itself does not load it
 
 
 def first_cell(path: Path) -> str:
-    return next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code").source
+    return publish.first_cell(nbformat.read(path, as_version=4)).source
 
 
 def code_before_the_set_up(path: Path) -> str:
@@ -54,6 +54,19 @@ def test_the_three_first_cells_are_the_same():
     assert len({first_cell(path) for path in NOTEBOOKS}) == 1
 
 
+def make_repository(folder: Path, branch: str) -> None:
+    """Commit what lies in a folder, as a repository of its own."""
+    author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "-q", "-b", branch], ["add", "."], [*author, "commit", "-q", "-m", "as it stands"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+
+
+def taken_for_the_address(folder: Path) -> dict[str, str]:
+    """Variables with which git fetches a folder where the first cell names the repository's address."""
+    redirect = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{folder.as_uri()}.insteadOf"}
+    return redirect | {"GIT_CONFIG_VALUE_0": publish.SERVER + publish.address()}
+
+
 @pytest.fixture
 def first_cell_in_colab(monkeypatch, tmp_path, capfd):
     """A function that runs the first cell, up to the set-up, in an empty folder: its result, and what it said."""
@@ -77,8 +90,7 @@ def test_without_the_repository_the_first_cell_stops_and_says_so_and_works_later
     first_cell_in_colab, monkeypatch, tmp_path
 ):
     repository = tmp_path / "served"
-    redirect = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf"}
-    for name, value in (redirect | {"GIT_CONFIG_VALUE_0": publish.SERVER + publish.address()}).items():
+    for name, value in taken_for_the_address(repository).items():
         monkeypatch.setenv(name, value)
     result, said = first_cell_in_colab()
     assert "not fetched" in str(result.error_in_exec) and "does not appear to be a git repository" in said
@@ -87,9 +99,7 @@ def test_without_the_repository_the_first_cell_stops_and_says_so_and_works_later
     for name in ("helpers/a", "notebooks/a", "tools/colab_install.py"):
         (repository / name).parent.mkdir(parents=True, exist_ok=True)
         (repository / name).write_text("print('installing')")
-    author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    for command in (["init", "-q", "-b", "trunk"], ["add", "."], [*author, "commit", "-q", "-m", "all"]):
-        subprocess.run(["git", *command], cwd=repository, check=True)
+    make_repository(repository, "trunk")
     subprocess.run(["git", "tag", publish.branch()], cwd=repository, check=True)  # a tag serves as well as a branch
     result, said = first_cell_in_colab()
     assert result.success and said.strip() == "installing", said
@@ -308,13 +318,8 @@ def served(tmp_path_factory) -> dict[str, str]:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes((ROOT / name).read_bytes())
-    author = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    start = ["init", "-q", "-b", publish.branch()]
-    for command in (start, ["add", "."], [*author, "commit", "-q", "-m", "as it stands"]):
-        subprocess.run(["git", *command], cwd=folder, check=True)
-    address = publish.SERVER + publish.address()
-    redirect = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{folder.as_uri()}.insteadOf"}
-    return redirect | {"GIT_CONFIG_VALUE_0": address}
+    make_repository(folder, publish.branch())
+    return taken_for_the_address(folder)
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_links_inside_lead_to_sections_and_files_that_exist(path):
 
 
 def test_cells_are_short(path):
-    long = {cell["id"]: n for cell in cells_of(path, "code") if (n := len(cell.source.splitlines())) > 16}
+    long = {cell["id"]: n for cell in cells_of(path, "code") if (n := len(cell.source.splitlines())) > 15}
     assert not long, long
 
 

@@ -100,7 +100,7 @@ def test_one_place_holds_the_address():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in NOTEBOOKS:
         assert publish.badge(repository, branch, path.name) in readme
-        first = next(c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code")
+        first = publish.first_cell(nbformat.read(path, as_version=4))
         assert f'--branch {branch} "{publish.SERVER}{repository}"' in first.source
         assert f"({publish.SERVER}{repository}/blob/{branch}/GLOSSARY.md)" in path.read_text(encoding="utf-8")
 

@@ -124,7 +124,7 @@ KILLED = """
 import sys; sys.path[:0] = [{tests!r}, {root!r}]
 from pathlib import Path
 from test_training import tiny_trainer
-from helpers import memory, training
+from helpers import training
 trainer = tiny_trainer(Path({folder!r}), num_train_epochs=100000)
 last = training.last_checkpoint(trainer)
 print("from", last, flush=True)

@@ -31,8 +31,12 @@ def badge(repository: str, branch: str, notebook: str) -> str:
 def branch() -> str:
     """The branch or tag that the notebooks' first cells fetch."""
     path = next((ROOT / "notebooks").glob("*.ipynb"))
-    first = next(cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
-    return re.search(r"--branch (\S+)", first.source)[1]
+    return re.search(r"--branch (\S+)", first_cell(nbformat.read(path, as_version=4)).source)[1]
+
+
+def first_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A notebook's first cell of code, which fetches the workshop in Colab."""
+    return next(cell for cell in notebook.cells if cell.cell_type == "code")
 
 
 def write(repository: str, branch: str) -> None:
@@ -47,7 +51,7 @@ def write(repository: str, branch: str) -> None:
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         text = _put(badge(repository, branch, path.name), rf"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*{path.name}\)", text)
         notebooks[path] = nbformat.read(path, as_version=4)
-        first = next(cell for cell in notebooks[path].cells if cell.cell_type == "code")
+        first = first_cell(notebooks[path])
         first.source = _put(f'--branch {branch} "{SERVER}{repository}"', r'--branch \S+ "https://[^"]+"', first.source)
         words = next(cell for cell in notebooks[path].cells if cell.id == "setup-text")
         glossary = f"({SERVER}{repository}/blob/{branch}/GLOSSARY.md)"
