@@ -32,7 +32,7 @@ test-all: fetch $(TESTS)   ## run the tests and the long ones (browser, installa
 	$(BIN)/python -m pytest
 
 test-oldest: $(OLDEST)/.installed   ## run the tests with the oldest versions allowed (of Days 2 and 3 at size tiny)
-	$(OLDEST)/bin/python -m helpers.sources fetch
+	$(OLDEST)/bin/python -m helpers.packages fetch
 	$(OLDEST)/bin/python -m pytest -m "not long" -k "not saved_outputs or day1"
 
 update:        ## run the tests with the newest release of everything, and report what broke
@@ -41,7 +41,7 @@ update:        ## run the tests with the newest release of everything, and repor
 	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet '$(TORCH)' \
 		--requirement $(NEWEST)/requirements.txt --requirement tests/requirements.txt jupyterlab nbconvert latex2mathml 'setuptools>=77'
 	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
-	$(NEWEST)/bin/python -m helpers.sources fetch
+	$(NEWEST)/bin/python -m helpers.packages fetch
 	$(NEWEST)/bin/python tools/try_newest.py
 
 preflight: $(RUNS)   ## check this machine before a class: one page of ok or what to do
@@ -79,7 +79,7 @@ lint: $(TESTS) ## check style
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 
 fetch: $(RUNS) ## bring models and data for work without a network later
-	@$(BIN)/python -m helpers.sources fetch
+	@$(BIN)/python -m helpers.packages fetch
 
 $(OLDEST)/.installed: tests/oldest.txt
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from helpers.runtime import OUTPUTS
+from helpers.settings import OUTPUTS
 
 
 def keep_outputs(folder: str = "llm-workshop", mount: str | Path = "/content/drive") -> None:

@@ -1,38 +1,39 @@
-"""The first call of every notebook: `helpers.setup()` picks device, source and size, seeds everything, and says so."""
-
-from __future__ import annotations  # an older Python must be able to read this, to be told that it is too old
+"""The first call of every notebook: `helpers.setup()` picks the device, the number format and the size, and says so."""
 
 import os
 import platform
 import random
 import shutil
 import sys
+import time
 import warnings
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
-from pathlib import Path
 
-SOURCES = ("hub", "packages")
-SIZES = ("tiny", "small", "full")
-CHOSEN = "as chosen"
-OFFLINE = "HF_HUB_OFFLINE is set"
-OUTPUTS = Path(__file__).resolve().parent.parent / "outputs"  # checkpoints, studies, tables, progress
+import torch
+
+from helpers import packages, settings
+from helpers.settings import SIZES, SOURCES, chosen
+
 SHOWN_VERSIONS = ("torch", "transformers", "datasets", "scikit-learn")
-_found: dict = {}  # by the first setup() of this process, which then writes over the environment
+PRECISION, FORMATS = "WORKSHOP_PRECISION", ("float32", "bfloat16")
+WORTH_IT = 1.5  # times faster than float32; below that the lost digits of bfloat16 buy too little
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What `setup()` found: the device ("cuda", "mps" or "cpu"), the source of the models, the size, the seed.
+    """What `setup()` found and chose.
 
-    precision: what TrainingArguments needs to compute with short numbers where this machine is faster with them.
+    device: "cuda" or "cpu", for training and computing. source: "packages" or "hub". size: "tiny", "small" or "full".
+    seed: of Python, NumPy and torch. precision: what TrainingArguments needs for the faster number format here.
     """
 
     device: str
     source: str
     size: str
     seed: int
-    precision: dict = field(default_factory=dict)
+    precision: dict[str, bool] = field(default_factory=dict)
 
     def pick(self, *, small, full, tiny=None):
         """The value for the size in force; `tiny` (for tests) is `small` where it is not given."""
@@ -40,120 +41,169 @@ class Workshop:
         return values[self.size]
 
 
-def setup(source: str = "auto", size: str = "auto", seed: int = 0) -> Workshop:
-    """Get ready: call it first, before transformers is imported.
+def setup(source: str = "packages", size: str | None = None, seed: int = 0) -> Workshop:
+    """Get ready: call it first, before transformers is imported; calling it again is harmless.
 
-    source: "hub", "packages", or "auto" (WORKSHOP_SOURCE; else the Hub if it answers within 3 seconds, which is asked
-        once: the answer is kept in the cache folder until `python -m helpers.sources ask` asks anew;
-        the packages where HF_HUB_OFFLINE is set).
-    size: "small", "full", "tiny" (tests), or "auto" (WORKSHOP_SIZE; else full with a GPU and small without).
-    seed: of Python, NumPy and torch.
+    Parameters
+    ----------
+    source : str
+        "packages": the Hugging Face Hub is never asked, and `helpers.model` gives stand-ins. "hub": `helpers.model`
+        downloads the published models instead.
+    size : str, optional
+        "small", "full" (more work, for a GPU) or "tiny" (for tests). By default WORKSHOP_SIZE, else "small".
+    seed : int
+        Of Python, NumPy and torch.
 
-    Prints a short table of what it found; a line that is not right says what to do. Calling it again is
-    harmless. Returns the Workshop. Raises ValueError for a source or size that does not exist.
+    Returns
+    -------
+    Workshop
+        What was found and chosen; a printed table says it, too, with advice where something is not right.
+
+    Raises
+    ------
+    ValueError
+        For a source or size that does not exist.
+    SourceError
+        Where the encoder of all three days is not there and cannot be fetched.
     """
-    source = _choice("source", source, "WORKSHOP_SOURCE", SOURCES)
-    size = _choice("size", size, "WORKSHOP_SIZE", SIZES)
-    _found.setdefault("offline", os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"))
-    source, why = _source_and_reason(source)
-    _found.update(source=source, why=why)
-    late = _set_environment(source)
-
-    import torch
-
-    from helpers.precision import training_arguments
-
-    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    size = size or ("small" if device == "cpu" else "full")
-    os.environ["WORKSHOP_SIZE"] = size
+    size = size or os.environ.get("WORKSHOP_SIZE") or "small"
+    for what, value, known in (("source", source, SOURCES), ("size", size, SIZES)):
+        if value not in known:
+            raise ValueError(f"{what} is {value!r}. It can be: {', '.join(known)}.")
+    chosen.source, chosen.size = source, size
+    too_late = _set_environment()
+    packages.published("minilm")  # the encoder of all three days
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    random.seed(seed)
     _seed(seed)
-    # True, and of no use to a learner; the last one is peft's to mend.
+    # True, and of no use to a learner; the last one is peft's to correct.
     warnings.filterwarnings("ignore", message="IProgress not found|.*pin_memory|.*is_gradient_checkpointing")
     workshop = Workshop(device, source, size, seed, training_arguments(device))
-    _print_table(workshop, why, late)
+    _print_table(workshop, too_late)
     return workshop
 
 
-def source_in_force() -> str:
-    """The source that setup() chose; "packages" where it was not called."""
-    return os.environ.get("WORKSHOP_SOURCE", "packages")
-
-
-def size_in_force() -> str:
-    """The size that setup() chose; "small" where it was not called."""
-    return os.environ.get("WORKSHOP_SIZE", "small")
-
-
-def _choice(what: str, given: str, variable: str, known: tuple[str, ...]) -> str | None:
-    """An argument, else the environment's, else None for auto."""
-    value = given if given != "auto" else os.environ.get(variable, "auto")
-    if value != "auto" and value not in known:
-        origin = "argument" if given != "auto" else variable
-        raise ValueError(f"{what} is {value!r} ({origin}). It can be: auto, {', '.join(known)}.")
-    return None if value == "auto" else value
-
-
-def _source_and_reason(source: str | None) -> tuple[str, str]:
-    """The source to take, and why: as it was asked for, as an earlier setup() found it, or what the Hub answers now."""
-    from helpers import hub_answer
-
-    if source:
-        return source, _found["why"] if source == _found.get("source") else CHOSEN
-    return ("packages", OFFLINE) if _found["offline"] else hub_answer.answer()
-
-
-def _set_environment(source: str) -> bool:
-    """Set what Hugging Face's libraries read at import; True where they are imported already with other values."""
-    os.environ["WORKSHOP_SOURCE"] = source
-    offline = source == "packages" or _found["offline"]  # what the learner forbade, stays so
-    os.environ["HF_HUB_OFFLINE"] = "1" if offline else "0"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"  # the data are small: their bars only flicker
+def _set_environment() -> bool:
+    """Set what Hugging Face's libraries read when they are imported; True where that has already happened."""
+    os.environ |= {
+        "HF_HUB_CACHE": str(settings.HUB_CACHE),
+        "HF_HUB_OFFLINE": "1",  # helpers.download is the one way to the Hub
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # from a local folder they only flicker
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice on loading is explained on Day 2
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1" if offline else "0"  # from a local folder they only flicker
     hub = sys.modules.get("huggingface_hub.constants")
-    return hub is not None and offline != hub.HF_HUB_OFFLINE
+    return hub is not None and not (hub.HF_HUB_OFFLINE and str(settings.HUB_CACHE) == hub.HF_HUB_CACHE)
 
 
 def _seed(seed: int) -> None:
     import numpy
-    import torch
 
-    random.seed(seed)
     numpy.random.seed(seed)
     torch.manual_seed(seed)
 
 
-def _print_table(workshop: Workshop, why: str, late: bool) -> None:
+def fast_bfloat16(device: str | torch.device) -> bool:
+    """Whether bfloat16, which has the range of float32 with fewer digits, is the faster number format.
+
+    On the CPU it is measured, once per process; CUDA has it from compute capability 8.0 on (A100, L4, but no T4).
+    WORKSHOP_PRECISION=float32 or =bfloat16 decides instead. Raises ValueError for any other value of it.
+    """
+    kind = torch.device(device).type
+    if wanted := precision_asked_for():
+        return wanted == "bfloat16"
+    if kind == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    return kind == "cpu" and _times_faster() > WORTH_IT
+
+
+def training_arguments(device: str | torch.device) -> dict[str, bool]:
+    """What TrainingArguments needs to compute on this device in its fastest number format.
+
+    On the CPU that includes "use_cpu": a Mac's GPU, on which nobody has measured the workshop, would be used without.
+    """
+    on_cpu = {"use_cpu": True} if torch.device(device).type == "cpu" else {}
+    if fast_bfloat16(device):
+        return {"bf16": True} | on_cpu
+    return ({"fp16": True} if _fast_float16(device) else {}) | on_cpu
+
+
+def inference_format(device: str | torch.device) -> str:
+    """For a model that only predicts, the name of torch's type: "bfloat16", "float16" (older GPUs) or "float32"."""
+    if fast_bfloat16(device):
+        return "bfloat16"
+    return "float16" if _fast_float16(device) else "float32"
+
+
+def precision_asked_for() -> str | None:
+    """What WORKSHOP_PRECISION says, None where it says nothing. Raises ValueError for a value that it cannot have."""
+    wanted = os.environ.get(PRECISION) or None
+    if wanted not in (None, *FORMATS):
+        raise ValueError(f"{PRECISION} is {wanted!r}. It can be: {', '.join(FORMATS)}; not set, it is measured.")
+    return wanted
+
+
+def _fast_float16(device: str | torch.device) -> bool:
+    """GPUs of compute capability 7.0 and more (V100, T4) multiply float16 fast."""
+    device = torch.device(device)
+    return device.type == "cuda" and not precision_asked_for() and torch.cuda.get_device_capability(device)[0] >= 7
+
+
+@cache
+def _times_faster(width: int = 512, seconds: float = 0.1) -> float:
+    """How many times faster the processor multiplies two (width, width) matrices in bfloat16 than in float32.
+
+    The best of many rounds each, in turn, because other work on the machine slows most of them.
+    """
+    best = {torch.float32: float("inf"), torch.bfloat16: float("inf")}
+    matrices = {dtype: torch.ones(width, width, dtype=dtype) for dtype in best}
+    begun, rounds = time.perf_counter(), 0
+    with torch.inference_mode():
+        while rounds < 3 or time.perf_counter() - begun < seconds:
+            for dtype, matrix in matrices.items():
+                start = time.perf_counter()
+                matrix @ matrix
+                if rounds > 0:  # the first call of each prepares
+                    best[dtype] = min(best[dtype], time.perf_counter() - start)
+            rounds += 1
+    return best[torch.float32] / best[torch.bfloat16]
+
+
+def _print_table(workshop: Workshop, too_late: bool) -> None:
     import psutil
 
-    from helpers import sources
-
     memory = psutil.virtual_memory().available / 1e9
-    folder = sources.cache_folder()
-    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    existing = next(path for path in (settings.CACHE, *settings.CACHE.parents) if path.exists())
     disk = shutil.disk_usage(existing).free / 1e9
     lines = [
-        ("Python", platform.python_version(), "" if sys.version_info >= (3, 11) else "needs 3.11 or newer"),
+        ("Python", platform.python_version(), ""),
         ("device", _device_name(workshop.device), _device_advice(workshop.device)),
-        ("models from", f"{workshop.source} ({why})", _source_advice(workshop.source, why, late)),
+        ("models", MODELS[workshop.source], TOO_LATE if too_late else _source_advice()),
         ("size", workshop.size, "" if workshop.size != "tiny" else "for tests: the numbers mean nothing"),
-        ("numbers", _precision_name(workshop.precision), ""),
+        ("numbers", _format_name(workshop.precision), ""),
         ("seed", str(workshop.seed), ""),
         ("memory", f"{memory:.0f} GB free", "" if memory > 3 else "close other programs: 3 GB are needed"),
-        ("disk", f"{disk:.0f} GB free", "" if disk > 2 else f"make room for {folder}: 2 GB are needed"),
+        ("disk", f"{disk:.0f} GB free", "" if disk > 2 else f"make room for {settings.CACHE}: 2 GB are needed"),
     ]
     lines += [("version", f"{name} {metadata.version(name)}", "") for name in SHOWN_VERSIONS]
     for name, value, advice in lines:
         print(f"{name:12} {value:44} {'-> ' + advice if advice else 'ok'}")
 
 
-def _device_name(device: str) -> str:
-    import torch
+MODELS = {"packages": "from Python packages, without the Hub", "hub": "from the Hugging Face Hub"}
+TOO_LATE = "transformers was imported before this cell: restart the kernel and run this cell first"
 
-    names = {"cpu": f"CPU, {os.cpu_count()} cores", "mps": "Apple GPU (mps)"}
-    return names.get(device) or f"GPU (cuda), {torch.cuda.get_device_name()}"
+
+def _source_advice() -> str:
+    if os.environ.get("WORKSHOP_SOURCE"):  # of the first edition
+        return 'WORKSHOP_SOURCE means nothing any more: helpers.setup(source="hub") takes models from the Hub'
+    return ""
+
+
+def _device_name(device: str) -> str:
+    return f"GPU (cuda), {torch.cuda.get_device_name()}" if device == "cuda" else f"CPU, {os.cpu_count()} cores"
 
 
 def _device_advice(device: str) -> str:
@@ -162,22 +212,8 @@ def _device_advice(device: str) -> str:
     return ""
 
 
-def _precision_name(precision: dict) -> str:
+def _format_name(precision: dict) -> str:
     """In words, what models are trained with on this machine."""
     if precision.get("bf16"):
         return "bfloat16 for training: faster here"
     return "float16 for training: faster here" if precision.get("fp16") else "float32: no faster kind here"
-
-
-def _source_advice(source: str, why: str, late: bool) -> str:
-    from helpers import sources
-
-    if late:
-        return "too late to matter: transformers was imported before. Restart the kernel and run this cell first"
-    advice = []
-    if source == "packages" and why not in (CHOSEN, OFFLINE):
-        advice.append('to ask it again: run helpers.sources.main(["ask"]) in a cell, then restart the kernel')
-    missing = [name for name in sources.CATALOGUE["packages"] if not sources.is_cached(name)]
-    if source == "packages" and missing:
-        advice.append(f"{len(missing)} sources are not fetched yet; each comes at first use")
-    return "; ".join(advice)

@@ -1,53 +1,27 @@
-"""What Day 2's cells share around the Trainer: the recipe, going on after an interruption, and the finished classifier.
+"""Training that is gone on with after an interruption, and models that are saved whole.
 
-The recipe is spelled out in Day 2; `arguments` gives the same one to the cells that train again and again.
+Beside a saved model stands origin.json: the source, the checkpoint that its training began with, and its tokenizer.
 """
 
-import gc
 import hashlib
 import json
 import shutil
 import tempfile
 from pathlib import Path
 
-from helpers import data, metrics, models, origin
-from helpers.runtime import OUTPUTS, Workshop
+import torch
 
-MAX_LENGTH = 64  # tokens: no tweet of 2016 is longer
-FINGERPRINT = "settings.json"
+from helpers.settings import CACHE, chosen
+
+FINGERPRINT, ORIGIN = "settings.json", "origin.json"
+# Capitals, accents, names and links: what tokenizers treat differently.
+PROBE = "@Someone SAID https://t.co/x: déjà vu!"
 # Not part of what a training is: what it writes, prints and evaluates, on which device and in which number format.
 BESIDE_THE_POINT = {
     "output_dir", "run_name", "disable_tqdm", "report_to", "logging_strategy", "logging_steps", "logging_first_step",
     "do_eval", "eval_strategy", "eval_steps", "per_device_eval_batch_size", "save_strategy", "save_steps",
     "save_total_limit", "use_cpu", "bf16", "fp16", "tf32",
 }  # fmt: skip
-
-
-def arguments(workshop: Workshop, **changes):
-    """The TrainingArguments of Day 2's recipe, quiet and without checkpoints, for cells that train many times.
-
-    workshop: what setup() returned. changes: other values, such as num_train_epochs=4.
-    """
-    from transformers import TrainingArguments
-
-    gc.collect()  # a Trainer and its callbacks hold each other: an earlier one, with its optimizer, is freed only so
-    recipe = {
-        "output_dir": str(OUTPUTS / "day2" / "many"),
-        "learning_rate": 2e-4,
-        "per_device_train_batch_size": 32,
-        "num_train_epochs": workshop.pick(tiny=1, small=2, full=2),
-        "max_steps": workshop.pick(tiny=2, small=-1, full=-1),
-        "warmup_steps": 0.1,
-        "weight_decay": 0.01,
-        "train_sampling_strategy": "group_by_length",
-        "per_device_eval_batch_size": 64,
-        "seed": workshop.seed,
-        "save_strategy": "no",
-        "logging_strategy": "no",
-        "disable_tqdm": True,
-        **workshop.precision,
-    }
-    return TrainingArguments(**recipe | changes)
 
 
 def last_checkpoint(trainer) -> str | None:
@@ -61,7 +35,7 @@ def last_checkpoint(trainer) -> str | None:
     record, now = folder / FINGERPRINT, _fingerprint(trainer)
     differ = _differences(record, now)
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    whole = [path for path in found if not differ and _read(path / "trainer_state.json")]  # its last file
+    whole = [path for path in found if not differ and _read_json(path / "trainer_state.json")]  # its last file
     if found and differ:
         what = ", ".join(differ[:3])
         print(f"Removed checkpoints of another training (other: {what}) in {folder}. To keep both: another output_dir.")
@@ -72,7 +46,7 @@ def last_checkpoint(trainer) -> str | None:
     return str(whole[-1]) if whole else None
 
 
-def _read(place: Path) -> dict | None:
+def _read_json(place: Path) -> dict | None:
     """What a JSON file says; None where it is missing, or its writing was cut short."""
     try:
         return json.loads(place.read_text(encoding="utf-8"))
@@ -88,66 +62,20 @@ def _fingerprint(trainer) -> dict:
     model = {"shapes": {name: list(weight.shape) for name, weight in trainer.model.named_parameters()}}
     model["trained"] = [name for name, weight in trainer.model.named_parameters() if weight.requires_grad]
     # Without the Hub's commit: a lost runtime may find a newer one, and the weights are those of the checkpoint anyway.
-    model["from"] = origin.repository(Path(str(getattr(trainer.model.config, "name_or_path", ""))))
+    model["from"] = _repository(Path(str(getattr(trainer.model.config, "name_or_path", ""))))
     found = {"settings": trainer.args.to_dict(), "texts": texts.hexdigest(), "model": model}
     return json.loads(json.dumps(found, default=str))  # as it will be read from the record
 
 
 def _differences(record: Path, now: dict) -> list[str]:
     """What makes this training another one than that of the record, in words; empty where it is the same."""
-    before = _read(record)
+    before = _read_json(record)
     if before is None:
         return [f"{FINGERPRINT}, which is missing or damaged"]
     old, new = before["settings"], now["settings"]
     names = sorted((old.keys() | new.keys()) - BESIDE_THE_POINT)
     differ = [f"the {part}" for part in ("model", "texts") if before[part] != now[part]]
     return differ + [name for name in names if old.get(name) != new.get(name)]
-
-
-def stance_model(workshop: Workshop) -> str:
-    """A folder with Day 2's stance classifier and its tokenizer, for from_pretrained.
-
-    It is trained once, on the training split of clinton_stance by Day 2's recipe, and kept in outputs/ for each size
-    and source. Whoever enters the day in the middle gets the same classifier as somebody who came from the top. A kept
-    one that began from another checkpoint, or reads with another tokenizer, is trained anew.
-    """
-    from transformers import AutoTokenizer, PrinterCallback
-
-    folder = OUTPUTS / "day2" / f"stance-{workshop.source}-{workshop.size}"
-    checkpoint = models.checkpoint("tweets")
-    kept = (folder / "config.json").exists()
-    if kept and origin.fits(folder, checkpoint, AutoTokenizer.from_pretrained(checkpoint)):
-        return str(folder)
-    trainer = stance_trainer(workshop)
-    trainer.remove_callback(PrinterCallback)  # it would print the seconds
-    trainer.train()
-    save(trainer, folder)
-    return str(folder)
-
-
-def stance_trainer(workshop: Workshop):
-    """The Trainer of the stance task, ready to train: as Day 2 spells it out."""
-    import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer
-
-    tweets = data.load("clinton_stance")
-    checkpoint = models.checkpoint("tweets")
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    tweets = tweets.map(lambda rows: tokenizer(rows["text"], truncation=True, max_length=MAX_LENGTH), batched=True)
-    names = tweets["train"].features["label"].names
-    torch.manual_seed(workshop.seed)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        checkpoint, id2label=dict(enumerate(names)), label2id={name: number for number, name in enumerate(names)}
-    )
-    return Trainer(
-        model=model,
-        args=arguments(workshop),
-        train_dataset=tweets["train"],
-        eval_dataset=tweets["validation"],
-        data_collator=DataCollatorWithPadding(tokenizer),
-        processing_class=tokenizer,
-        compute_metrics=metrics.compute_metrics,
-    )
 
 
 def save(trainer, folder: str | Path) -> None:
@@ -160,15 +88,13 @@ def save(trainer, folder: str | Path) -> None:
     temporary = folder.with_name(folder.name + ".part")
     shutil.rmtree(temporary, ignore_errors=True)
     if trainer.processing_class is not None:
-        from helpers.classifier import longest
-
         # Some tokenizers (BERTweet's) do not know how much their model takes, and would cut no text.
         trainer.processing_class.model_max_length = longest(trainer.processing_class, trainer.model)
     trainer.save_model(str(temporary))
     if trainer.processing_class is not None:
         _mend_vocabulary(trainer.processing_class, temporary)
     (temporary / "training_args.bin").unlink(missing_ok=True)
-    origin.note(temporary, trainer.model, trainer.processing_class)
+    _note(temporary, trainer.model, trainer.processing_class)
     _give_place(temporary, folder)
 
 
@@ -180,7 +106,7 @@ def _mend_vocabulary(tokenizer, folder: Path) -> None:
     """
     from transformers import AutoTokenizer
 
-    if origin.fingerprint(AutoTokenizer.from_pretrained(folder)) != origin.fingerprint(tokenizer):
+    if fingerprint(AutoTokenizer.from_pretrained(folder)) != fingerprint(tokenizer):
         for name in tokenizer.vocab_files_names.values():
             if (own := Path(tokenizer.name_or_path) / name).is_file():
                 shutil.copyfile(own, folder / name)
@@ -206,3 +132,68 @@ def _give_place(new: Path, folder: Path) -> None:
             f"do: restart whatever has loaded it, then save again. It is as it was; the new one lies whole in {new}."
         ) from error
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _note(folder: str | Path, model, tokenizer) -> None:
+    """Write origin.json into the folder of a model that is being saved.
+
+    model: its config still names the checkpoint that `from_pretrained` read. tokenizer: what it was trained with, or
+    None where the trainer knows of none.
+    """
+    began = Path(str(getattr(model.config, "name_or_path", "")))
+    found = {
+        "source": chosen.source,
+        "checkpoint": _shown(began),
+        "tokenizer": tokenizer and fingerprint(tokenizer),
+    }
+    (Path(folder) / ORIGIN).write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def check_tokenizer(folder: str | Path, tokenizer) -> None:
+    """Raise ValueError where a model's folder notes another tokenizer than this one; a folder without a note passes."""
+    place = Path(folder) / ORIGIN
+    if not place.is_file():
+        return
+    noted = json.loads(place.read_text(encoding="utf-8"))
+    if noted.get("tokenizer") and noted["tokenizer"] != fingerprint(tokenizer):
+        raise ValueError(
+            f"The tokenizer is not the one that the model in {folder} was trained with: it would read other words. "
+            f"It was trained from {noted['checkpoint']} (source {noted['source']!r}). Save both again from the same "
+            "training, as helpers.training.save(trainer, folder) does."
+        )
+
+
+def fingerprint(tokenizer) -> str:
+    """A name that changes with any token or its number, and with how texts are made ready for them."""
+    read = (sorted(tokenizer.get_vocab().items()), list(tokenizer(PROBE)["input_ids"]))
+    return hashlib.sha256(repr(read).encode()).hexdigest()[:16]
+
+
+def _shown(checkpoint: Path) -> str:
+    """A checkpoint's name without this machine's folders: repository and commit, or its place in the cache."""
+    commit = f" at commit {checkpoint.name}" if _is_snapshot(checkpoint) else ""
+    return _repository(checkpoint) + commit
+
+
+def _is_snapshot(checkpoint: Path) -> bool:
+    return checkpoint.parent.name == "snapshots"  # the Hub's cache: models--OWNER--NAME/snapshots/COMMIT
+
+
+def _repository(checkpoint: Path) -> str:
+    """A checkpoint's name without folders of this machine and commit: OWNER/NAME, or its place in the cache."""
+    if _is_snapshot(checkpoint):
+        return checkpoint.parent.parent.name.removeprefix("models--").replace("--", "/")
+    return checkpoint.relative_to(CACHE).as_posix() if checkpoint.is_relative_to(CACHE) else checkpoint.name
+
+
+def longest(tokenizer, model) -> int:
+    """How many tokens the model takes: what its tokenizer says, or as many as it has positions."""
+    embeddings = [part for name, part in model.named_modules() if name.endswith("position_embeddings")]
+    # RoBERTa and its kin number their positions from behind the padding's own, and so have two fewer.
+    positions = [
+        part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1)
+        for part in embeddings
+        if isinstance(part, torch.nn.Embedding)
+    ]
+    stated = getattr(model.config, "max_position_embeddings", None) or 512
+    return min([tokenizer.model_max_length, *(positions or [stated])])

@@ -37,4 +37,4 @@ def test_watching_for_them_leaves_nothing_in_the_namespace_of_a_notebook():
 
 def test_a_deprecation_seen_in_a_helper_is_an_error():
     with pytest.raises(DeprecationWarning):
-        warnings.warn_explicit("going away", DeprecationWarning, "data.py", 1, module="helpers.data")
+        warnings.warn_explicit("going away", DeprecationWarning, "data.py", 1, module="helpers.data.sets")

@@ -190,10 +190,10 @@ def test_every_target_of_make_has_a_line_of_help():
 
 
 def test_every_data_file_and_every_source_has_a_card():
-    from helpers import sources
+    from helpers.packages import catalogue
 
     cards = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     names = [path.name for path in (ROOT / "data").iterdir() if path.suffix != ".md"] + list(
-        sources.CATALOGUE["packages"] | sources.CATALOGUE["downloads"] | sources.CATALOGUE["hub_data"]
+        catalogue.CATALOGUE["packages"] | catalogue.CATALOGUE["downloads"] | catalogue.CATALOGUE["hub_data"]
     )
     assert not [name for name in names if name not in cards]

@@ -27,13 +27,17 @@ def test_auto_takes_the_packages_where_the_hub_does_not_answer_and_says_how_to_a
     said = run(program, HF_ENDPOINT="http://127.0.0.1:9", WORKSHOP_CACHE=str(tmp_path)).stdout
     assert said.splitlines()[-1] == "packages"
     assert "packages (the Hub cannot be reached, " in said
-    assert 'helpers.sources.main(["ask"]) in a cell' in said
+    assert 'helpers.packages.catalogue.main(["ask"]) in a cell' in said
 
 
 def test_a_second_call_says_the_reason_again(tmp_path):
     program = "import helpers; helpers.setup(); helpers.setup()"
     said = run(program, HF_ENDPOINT="http://127.0.0.1:9", WORKSHOP_CACHE=str(tmp_path)).stdout
-    assert said.count("packages (the Hub cannot be reached, ") == said.count('helpers.sources.main(["ask"])') == 2
+    assert (
+        said.count("packages (the Hub cannot be reached, ")
+        == said.count('helpers.packages.catalogue.main(["ask"])')
+        == 2
+    )
 
 
 def test_who_forbids_to_ask_the_hub_is_obeyed(tmp_path):

@@ -208,9 +208,9 @@ def test_what_an_earlier_save_moved_aside_and_could_not_remove_does_not_stop_the
 def test_a_saved_model_notes_source_checkpoint_and_tokenizer_and_another_tokenizer_is_an_error(tmp_path):
     from transformers import AutoTokenizer
 
-    from helpers import models, origin
-    from helpers.classifier import Classifier
-    from helpers.label_files import LabelError
+    from helpers.packages import models, origin
+    from helpers.label.classifier import Classifier
+    from helpers.label.files import LabelError
 
     checkpoint, folder = models.checkpoint("encoder"), tmp_path / "model"
     trainer = tiny_trainer(tmp_path / "run")
@@ -230,7 +230,7 @@ def test_a_saved_model_notes_source_checkpoint_and_tokenizer_and_another_tokeniz
 def test_a_tokenizer_with_the_same_words_that_treats_capitals_otherwise_is_another_one():
     from transformers import AutoTokenizer
 
-    from helpers import models, origin
+    from helpers.packages import models, origin
 
     checkpoint = models.checkpoint("encoder")
     plain, again = (AutoTokenizer.from_pretrained(checkpoint) for _ in range(2))
@@ -240,7 +240,7 @@ def test_a_tokenizer_with_the_same_words_that_treats_capitals_otherwise_is_anoth
 
 
 def test_the_note_names_a_model_of_the_hub_by_repository_and_commit(tmp_path, monkeypatch):
-    from helpers import origin
+    from helpers.packages import origin
 
     monkeypatch.setenv("WORKSHOP_SOURCE", "hub")
     model = tiny_trainer(tmp_path / "run").model

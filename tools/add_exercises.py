@@ -15,14 +15,14 @@ from refresh_outputs import ROOT, save
 
 sys.path.insert(0, str(ROOT))
 
-from helpers import exercises  # noqa: E402
+from helpers.exercises import check  # noqa: E402
 
 MARK = "**Key points**"
 
 
 def cells_of(name: str) -> list[nbformat.NotebookNode]:
     """The two cells of an exercise: the question, and the blank with the check."""
-    exercise = exercises.get(name)
+    exercise = check.get(name)
     given = "".join(f", {variable}={variable}" for variable in exercise.given)
     code = [
         exercise.cell.strip(),
@@ -34,7 +34,7 @@ def cells_of(name: str) -> list[nbformat.NotebookNode]:
     ]
     if "\n" not in exercise.cell.strip():  # a short blank and its check stand together
         code.remove("")
-    question = f"**Exercise** ({exercises.KINDS[exercise.kind]}). {exercise.question.strip()}"
+    question = f"**Exercise** ({check.KINDS[exercise.kind]}). {exercise.question.strip()}"
     return [
         nbformat.v4.new_markdown_cell(question, id=f"{name}-exercise"),
         nbformat.v4.new_code_cell("\n".join(code), id=f"{name}-exercise-answer"),
@@ -76,9 +76,9 @@ def insert(notebook: nbformat.NotebookNode, day: str) -> None:
     split_key_points(notebook)
     old = {cell["id"]: cell for cell in notebook.cells if re.fullmatch(r"day\d-.+-exercise(-answer)?", cell["id"])}
     notebook.cells = [cell for cell in notebook.cells if cell["id"] not in old]
-    for name in exercises.names(day):
+    for name in check.names(day):
         new = [old[c["id"]] if c["id"] in old and old[c["id"]].source == c.source else c for c in cells_of(name)]
-        place = place_of(exercises.get(name).section, notebook)
+        place = place_of(check.get(name).section, notebook)
         notebook.cells[place:place] = new
 
 
@@ -93,4 +93,4 @@ def write(path: Path) -> None:
 if __name__ == "__main__":
     for path in [Path(name) for name in sys.argv[1:]] or sorted((ROOT / "notebooks").glob("day*.ipynb")):
         write(path)
-        print(f"{path.name}: {len(exercises.names(path.stem.split('_')[0]))} exercises")
+        print(f"{path.name}: {len(check.names(path.stem.split('_')[0]))} exercises")

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 from transformers import BertConfig, BertForPreTraining
 
-from helpers import models
+from helpers.packages import models
 from tools.heads_eval import IGNORED, choosable, mask, pack, to_torch
 from tools.heads_text import Corpus
 

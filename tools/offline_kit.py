@@ -13,8 +13,8 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from helpers import sources
-from helpers.wheels import SourceError
+from helpers.packages import catalogue
+from helpers.packages.wheels import SourceError
 from tools.kit_install import this_machine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,9 +67,9 @@ def collect_wheels(folder: Path) -> None:
 def source_files() -> dict[str, Path]:
     """Name in the archive to file in the cache, for every file of the catalogue; what is missing is fetched."""
     found = {}
-    for name in sources.CATALOGUE["packages"]:
-        entry = sources.entry(name)
-        for file, place in zip(entry["files"], sources.files(name), strict=True):
+    for name in catalogue.CATALOGUE["packages"]:
+        entry = catalogue.entry(name)
+        for file, place in zip(entry["files"], catalogue.files(name), strict=True):
             found[f"sources/{entry['wheel']}/{file['member']}"] = place
     return found
 

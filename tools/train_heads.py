@@ -27,7 +27,7 @@ from torch.nn.utils import parametrize
 from transformers import AutoTokenizer, BertForPreTraining
 from transformers.utils import logging
 
-from helpers import models, pretraining
+from helpers.packages import heads, models
 from tools.heads_eval import masked_words, next_sentences
 from tools.heads_model import Settings, batch, changes, loss, second_round, start_from, trainable
 from tools.heads_text import Corpus, documents
@@ -63,7 +63,7 @@ def write(path: Path, save) -> None:
 def restored(heads: Path) -> BertForPreTraining:
     """The model that a learner gets from a file of changes."""
     with tempfile.TemporaryDirectory() as folder:
-        pretraining.build(Path(models.checkpoint("encoder")), Path(folder), heads)
+        heads.build(Path(models.checkpoint("encoder")), Path(folder), heads)
         return BertForPreTraining.from_pretrained(folder).eval()
 
 
@@ -152,7 +152,7 @@ class Training:
 
     def checkpoint(self) -> None:
         """Write the file that would ship, and measure it on a sample of the held-out documents."""
-        path = self.folder / pretraining.HEADS.name
+        path = self.folder / heads.HEADS.name
         write(path, lambda part: save_file(changes(self.model), part))
         model, common = restored(path), most_common(self.frequency)
         found = masked_words(model, self.tokenizer, self.held_out, self.settings.length, common, SAMPLE)["all"]
@@ -162,8 +162,8 @@ class Training:
 
 def earlier_round(start: str) -> dict | None:
     """What the card of data/ says of the round that this one started from; None where it started from none."""
-    card = json.loads(pretraining.HEADS.with_suffix(".json").read_text())
-    if not start or sha256(pretraining.HEADS.read_bytes()).hexdigest() != start:
+    card = json.loads(heads.HEADS.with_suffix(".json").read_text())
+    if not start or sha256(heads.HEADS.read_bytes()).hexdigest() != start:
         return None
     kept = {name: card[name] for name in ("settings", "tokens_read", "minutes", "next_sentence")}
     return kept | {"masked_words": card["masked_words"]["all"]}
@@ -171,7 +171,7 @@ def earlier_round(start: str) -> dict | None:
 
 def ship(training: Training) -> None:
     """Copy the trained changes to data/, measured on all held-out documents, and a JSON file of results."""
-    source, target = training.folder / pretraining.HEADS.name, pretraining.HEADS
+    source, target = training.folder / heads.HEADS.name, heads.HEADS
     first_round = earlier_round(training.settings.start)
     write(target, lambda part: part.write_bytes(source.read_bytes()))
     model, common = restored(target), most_common(training.frequency)

@@ -1,4 +1,4 @@
-"""How fast helpers.label labels, beside transformers' own pipeline, and how much memory it takes.
+"""How fast helpers.label.command labels, beside transformers' own pipeline, and how much memory it takes.
 
 .venv/bin/python tests/benchmarks/label_speed.py            texts a second, medians of five rounds (about six minutes)
 .venv/bin/python tests/benchmarks/label_speed.py --memory   peak memory at 10,000 and 100,000 rows (about three minutes)
@@ -21,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, pipeline
 
-from helpers import data, models
-from helpers.classifier import Classifier
-from helpers.label import ROWS_PER_PART
+from helpers.data import sets
+from helpers.packages import models
+from helpers.label.classifier import Classifier
+from helpers.label.command.command import ROWS_PER_PART
 
 TEXTS, ROUNDS = 2000, 5
 SHORT, LONG = 10_000, 100_000
@@ -33,7 +34,7 @@ AIMS = {"helpers.label, float32": (2.2, 1.4), "helpers.label, bfloat16": (6, 4)}
 
 def tweets(count: int) -> list[str]:
     """Tweets of both campaigns, from the beginning again where there are too few."""
-    found = [text for part in data.load("election_tweets").values() for text in part["text"][:]]
+    found = [text for part in sets.load("election_tweets").values() for text in part["text"][:]]
     return [found[place % len(found)] for place in range(count)]
 
 
@@ -105,7 +106,9 @@ def memory(folder: Path) -> None:
             path = folder / f"{rows}.{ending}"
             part = frame[:rows]
             part.to_csv(path, index=False) if ending == "csv" else part.to_parquet(path)
-            peaks.append(peak([sys.executable, "-m", "helpers.label", path, "--model", model, "--text", "text"]))
+            peaks.append(
+                peak([sys.executable, "-m", "helpers.label.command", path, "--model", model, "--text", "text"])
+            )
         print(f"{ending:10}{peaks[0]:13.0f} MB{peaks[1]:13.0f} MB{peaks[1] / peaks[0]:8.3f}")
 
 

@@ -38,7 +38,7 @@ from transformers import (  # noqa: E402
 )
 
 SEEDS, TUTORIAL_STEPS = 5, 6
-CHECKPOINT = helpers.models.checkpoint("tweets")
+CHECKPOINT = helpers.packages.models.checkpoint("tweets")
 TOKENIZER = AutoTokenizer.from_pretrained(CHECKPOINT)
 QUIET = {"save_strategy": "no", "logging_strategy": "no", "disable_tqdm": True}
 
@@ -92,7 +92,7 @@ def main() -> None:
     rows = rows.map(lambda batch: TOKENIZER(batch["text"], truncation=True, max_length=64), batched=True)
     dynamic = DataCollatorWithPadding(TOKENIZER)
     to_512 = DataCollatorWithPadding(TOKENIZER, padding="max_length", max_length=512)
-    folds = helpers.splits.folds(frame["text"], frame["label"], run=8, k=SEEDS)
+    folds = helpers.data.splits.folds(frame["text"], frame["label"], run=8, k=SEEDS)
     trained(rows.select(range(64)), helpers.training.arguments(workshop), dynamic, 0)  # warms up
 
     scores, seconds, used = {"ours": [], "course": []}, {"ours": [], "course": []}, []
@@ -116,7 +116,7 @@ def main() -> None:
     ratios = np.divide(seconds["ours"], seconds["course"])
     short = torch.bfloat16 if "bf16" in workshop.precision else torch.float32
     print(f"\nmacro F1, mean of {SEEDS}: ours {np.mean(scores['ours']):.3f}, course {np.mean(scores['course']):.3f}")
-    print(f"ours minus course: {helpers.uncertainty.mean_and_interval(difference):.3f} (95 %)")
+    print(f"ours minus course: {helpers.metrics.intervals.mean_and_interval(difference):.3f} (95 %)")
     print(f"time, ours / course: median {np.median(ratios):.2f}, from {ratios.min():.2f} to {ratios.max():.2f}")
     print(f"time, ours / tutorial (extrapolated, {tutorial:.0f} s): {np.median(seconds['ours']) / tutorial:.3f}")
     peak = matrix_peak(short)

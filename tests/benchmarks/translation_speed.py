@@ -12,9 +12,10 @@ import time
 import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from helpers import data, models
-from helpers.sentences import clean, sentences
-from helpers.translate import translate
+from helpers.data import sets
+from helpers.packages import models
+from helpers.translation.sentences import clean, sentences
+from helpers.translation.corpus import translate
 from tests import engine
 
 ROUNDS = 3
@@ -24,7 +25,7 @@ def lines(count: int, tokenizer) -> list[str]:
     """So many sentences, half of tweets and half of speeches, cleaned, so that both get exactly the same."""
     found = []
     for name in ("election_tweets", "commons_speeches"):
-        texts = data.load(name)["test"]["text"]
+        texts = sets.load(name)["test"]["text"]
         each = [sentence.strip() for text in texts for sentence in sentences(clean(text, tokenizer)[0])]
         each = list(dict.fromkeys(sentence for sentence in each if 20 < len(sentence) < 400))
         found += each[: count // 2]

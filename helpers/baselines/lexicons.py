@@ -1,0 +1,220 @@
+"""Sentiment by word lists, as scikit-learn classifiers that learn nothing: VADER, the General Inquirer, Lexicoder."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from fnmatch import translate
+from functools import cache, lru_cache
+from itertools import product
+from pathlib import Path
+from random import Random
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from helpers.packages import catalogue
+
+CATEGORIES = ("positive", "negative", "neg_positive", "neg_negative")
+# Which count a find of a negated pattern adds to ("" is none), by how negations are treated.
+NEGATED = {"flip": ("negative", "positive"), "subtract": ("", ""), "ignore": ()}
+
+
+class _ByScore(ClassifierMixin, BaseEstimator):
+    """What the classifiers here share: labels by the sign of a score, and a rule for the score zero."""
+
+    def fit(self, texts: Iterable[str], labels: Iterable[int]):
+        """Learns nothing. Raises ValueError where labels are other than 0 (negative) and 1 (positive)."""
+        if not np.isin(np.asarray(labels), [0, 1]).all():
+            raise ValueError(f"The labels are {np.unique(labels)}; expected 0 (negative) and 1 (positive).")
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def predict(self, texts: Iterable[str]) -> np.ndarray:
+        """1 for each text with a score above zero, 0 below; scores of zero go by `ties` and are counted in `ties_`."""
+        texts = as_texts(texts)
+        scores = self.score_texts(texts)
+        labels = (scores > 0).astype(int)
+        tied = np.flatnonzero(scores == 0)
+        self.ties_ = len(tied)
+        if self.ties == "random":
+            labels[tied] = [Random(f"{self.seed} {texts[place]}").randrange(2) for place in tied]
+        elif self.ties in ("negative", "positive"):
+            labels[tied] = int(self.ties == "positive")
+        else:
+            raise ValueError(f'ties={self.ties!r} is not known. Give "random", "negative" or "positive".')
+        return labels
+
+
+class Vader(_ByScore):
+    """The sign of VADER's compound score (Hutto and Gilbert 2014).
+
+    ties: what a text with the score 0 gets: "random" (0 or 1, the same for the same text and seed) as in Table 6 of
+    Bestvater and Monroe 2023, "negative" or "positive". That VADER's authors call -0.05 to 0.05 neutral plays no part.
+    """
+
+    def __init__(self, ties: str = "random", seed: int = 0):
+        self.ties = ties
+        self.seed = seed
+
+    def score_texts(self, texts: Iterable[str]) -> np.ndarray:
+        """The compound score of each text, -1 to 1, as a vector."""
+        analyzer = SentimentIntensityAnalyzer()
+        return np.array([analyzer.polarity_scores(text)["compound"] for text in as_texts(texts)], dtype=float)
+
+
+class Dictionary(_ByScore):
+    """The sign of (positive - negative) / words, counted with lists of patterns.
+
+    A pattern is a word, or several in a row, in any case; * stands for any characters and ? for one: "abandon*", "lack
+    of". At each place of a text the longest pattern counts; one that stands in two lists counts in both.
+
+    neg_positive, neg_negative: patterns with a negation, such as "not good*", that overrule the shorter ones in them.
+    negated: "flip" counts "not good" as negative and "not bad" as positive; "subtract" counts neither; "ignore"
+    leaves the negated patterns out. ties, seed: as for Vader.
+    """
+
+    def __init__(
+        self, positive=(), negative=(), neg_positive=(), neg_negative=(), negated="flip", ties="random", seed=0
+    ):
+        self.positive = positive
+        self.negative = negative
+        self.neg_positive = neg_positive
+        self.neg_negative = neg_negative
+        self.negated = negated
+        self.ties = ties
+        self.seed = seed
+
+    def counts(self, texts: Iterable[str]) -> np.ndarray:
+        """For each text a row: positive finds, negative finds, words."""
+        if self.negated not in NEGATED:
+            raise ValueError(f"negated={self.negated!r} is not known. Give one of: {', '.join(NEGATED)}.")
+        adds_to = dict(zip(CATEGORIES, ("positive", "negative", *NEGATED[self.negated]), strict=False))
+        find = _finder(tuple((name, tuple(getattr(self, name))) for name in adds_to))
+        rows = []
+        for words in map(_words, as_texts(texts)):
+            found = Counter(adds_to[category] for category in find(words))
+            rows.append((found["positive"], found["negative"], len(words)))
+        return np.array(rows, dtype=int).reshape(-1, 3)
+
+    def score_texts(self, texts: Iterable[str]) -> np.ndarray:
+        """(positive - negative) / words of each text, as a vector; 0 for a text without words."""
+        positive, negative, words = self.counts(texts).T
+        return (positive - negative) / np.maximum(words, 1)
+
+
+def general_inquirer(**settings) -> Dictionary:
+    """The General Inquirer's Positiv and Negativ words (Stone and others 1966): 1,637 and 2,005.
+
+    The file lists senses (ABOUT#1, MIND#_10). Counting cannot tell them apart: a word is in a list where any of its
+    senses is; 16 are in both. Words stand there in their basic form: "attack" counts, "attacked" does not.
+    settings: as for Dictionary. Raises SourceError where the file cannot be fetched.
+    """
+    [path] = catalogue.files("general_inquirer")
+    frame = pd.read_csv(path, sep="\t", usecols=["Entry", "Positiv", "Negativ"], keep_default_na=False)
+    words = frame["Entry"].str.replace(r">?#_?\d+$", "", regex=True).str.lower()
+    return Dictionary(*(sorted(set(words[frame[name] != ""])) for name in ("Positiv", "Negativ")), **settings)
+
+
+def lexicoder(path: str | Path, negated: str = "flip", **settings) -> Dictionary:
+    """The Lexicoder Sentiment Dictionary LSD2015 (Young and Soroka 2012), which everyone gets from its authors.
+
+    path: the unzipped folder, or LSD2015.lc3 (LSD2015_NEG.lc3 beside it is read too); quanteda's YAML and Yoshikoder's
+    XML (.ykd) do as well. negated: quanteda.sentiment flips, quanteda's manual subtracts, Bestvater and Monroe ignored.
+    "n't" and "cannot" are read as "not"; the authors' script prepares texts further. settings: as for Dictionary.
+    Raises FileNotFoundError that says where to get it, ValueError for another format.
+    """
+    path = Path(path).expanduser()
+    path = next(path.rglob("LSD2015.lc3"), path / "LSD2015.lc3") if path.is_dir() else path
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no file {path}. The Lexicoder Sentiment Dictionary may not be passed on, so the workshop has no "
+            f"copy. For non-commercial academic use download it from snsoroka.com/data-lexicoder and unzip it."
+        )
+    found = _categories(path)
+    beside = path.with_name(f"{path.stem}_NEG{path.suffix}")
+    if beside.is_file():
+        found |= {name: patterns for name, patterns in _categories(beside).items() if patterns}
+    if negated != "ignore" and not found["neg_positive"]:
+        raise FileNotFoundError(f'No {beside.name} with the negations beside {path}. Or pass negated="ignore".')
+    return Dictionary(*found.values(), negated=negated, **settings)
+
+
+def _categories(path: Path) -> dict[str, list[str]]:
+    """The patterns of each of the four categories in a file. Raises ValueError where it has none of them."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace").strip()
+    try:
+        pairs = _from_xml(text) if text.startswith("<") else _from_lines(text)
+    except (SyntaxError, ValueError) as error:  # ElementTree's ParseError is a SyntaxError
+        raise ValueError(f"{path} begins like XML but cannot be read: {error}. Download it anew.") from error
+    found = {name: [pattern for category, pattern in pairs if category.lower() == name] for name in CATEGORIES}
+    if not any(found.values()):
+        raise ValueError(f"{path} is no Lexicoder dictionary: it has no +negative or +positive above patterns.")
+    return found
+
+
+def _from_xml(text: str) -> list[tuple[str, str]]:
+    """Category and pattern of each <pnode name="..."> within a <cnode name="...">."""
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise ValueError("it declares a document type or entities, which a dictionary does not need and can do harm")
+    nodes = ElementTree.fromstring(text).iter("cnode")
+    return [(node.get("name", ""), leaf.get("name", "")) for node in nodes for leaf in node.iter("pnode")]
+
+
+def _from_lines(text: str) -> list[tuple[str, str]]:
+    """Category and pattern of each line: "+negative#AA0000" (a colour may follow) opens a category, in YAML "name:"."""
+    pairs, category = [], ""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if heading := re.fullmatch(r"\+(\w+)(?:#\w+)?|[\"']?(\w+)[\"']?:", line):
+            category = heading[1] or heading[2]
+        else:
+            pairs.append((category, re.sub(r"^-\s+", "", line).strip("\"'")))
+    return pairs
+
+
+@lru_cache(maxsize=8)
+def _finder(categories: tuple[tuple[str, tuple[str, ...]], ...]):
+    """A function from the words of a text to the categories of its patterns, by look-up: 10,000 are as fast as ten."""
+    entries = defaultdict(set)  # ("not", "good*"): {"neg_positive"}
+    for category, patterns in categories:
+        for pattern in patterns:
+            entries[tuple(_words(pattern, r"[\w*?]"))].add(category)
+    known = {part for parts in entries for part in parts}
+    globs = {part: re.compile(translate(part)) for part in known if re.search(r"\*.|\?", part)}
+    longest = max([1, *map(len, entries)])
+
+    @cache
+    def forms(word: str) -> list[str]:
+        """The parts of patterns that a word fits: itself, its beginnings with a star, those with * or ? inside."""
+        simple = (word, *(f"{word[:end]}*" for end in range(len(word) + 1)))
+        return [part for part in simple if part in known] + [part for part, glob in globs.items() if glob.match(word)]
+
+    def find(words: list[str]) -> list[str]:
+        found, place = [], 0
+        while place < len(words):
+            for length in range(min(longest, len(words) - place), 0, -1):
+                fits = product(*map(forms, words[place : place + length]))
+                if here := set().union(*(entries.get(parts, ()) for parts in fits)):
+                    found += sorted(here)
+                    break
+            place += length  # 1 where nothing was found
+        return found
+
+    return find
+
+
+def _words(text: str, letter: str = r"\w") -> list[str]:
+    """Lower-case words. Hyphens and apostrophes stay inside; n't and cannot become not."""
+    plain = text.lower().replace("’", "'")
+    plain = re.sub(r"n't\b", " not", re.sub(r"\bcannot\b", "can not", plain))
+    return re.findall(rf"{letter}+(?:[-']{letter}+)*", plain)
+
+
+def as_texts(texts: Iterable[str]) -> list[str]:
+    """A list of strings from a list, a Series or a Column. Raises TypeError for one text, and where one is missing."""
+    wrong = [texts] if isinstance(texts, str) else [text for text in texts if not isinstance(text, str)]
+    if wrong:
+        raise TypeError(f"Expected a list of strings; got {wrong[0]!r}.")
+    return list(texts)

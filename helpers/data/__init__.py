@@ -1,0 +1,7 @@
+"""The workshop's data sets, and the learner's own file, as a `datasets.DatasetDict` of train, validation and test."""
+
+from helpers.data import splits
+from helpers.data.own import load_csv
+from helpers.data.sets import load, table, text_id
+
+__all__ = ["load", "load_csv", "splits", "table", "text_id"]

@@ -1,0 +1,213 @@
+"""Label every text of a table with a classifier of your own.
+
+python -m helpers.label texts.csv --model my-model --text tweet
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from helpers.label.files import LABEL, LabelError, identity, open_table, output_path, output_schema, with_labels
+
+ROWS_PER_PART = 1000
+
+DESCRIPTION = """\
+Label every text of a table with a classifier that you fine-tuned.
+
+The output is the table as it was, every row and column in its place, with new columns:
+  predicted_label         the class with the highest probability
+  probability_NAME        one column for each class: its probability, from 0 to 1
+An empty or missing text (also NA) gets an empty label. A text longer than the model takes
+is cut: only its beginning is read. How many there were of either is said at the end.
+"""
+
+EXAMPLES = """\
+examples:
+  python -m helpers.label tweets.csv --model my-model --text tweet
+      writes tweets.labelled.csv
+  python -m helpers.label speeches.parquet --model my-model --text speech --output speeches.csv
+      reads Parquet and writes CSV
+  accelerate launch --multi_gpu --num_processes 2 -m helpers.label tweets.csv --model my-model --text tweet
+      shares the work among two GPUs (or, without GPUs, among two processes)
+
+It can be stopped at any time (Ctrl-C, or the computer going off): the same command goes on
+where it stopped. Until it is done, the finished part lies in a folder OUTPUT.parts.
+
+The number format is the fastest that your processor or GPU has; probabilities differ a little
+between formats. For the same ones everywhere, set WORKSHOP_PRECISION=float32 before.
+"""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What was written where: the output, its rows, and how many texts were empty or missing, and how many cut.
+
+    longest: how many tokens the model takes. resumed: rows that an earlier run had done.
+    """
+
+    output: Path
+    rows: int
+    empty: int
+    cut: int
+    longest: int
+    resumed: int = 0
+
+    def __str__(self) -> str:
+        lines = [f"{self.output} is written. Rows: {self.rows:,}."]
+        if self.resumed:
+            lines.append(f"Rows that an earlier run had labelled: {self.resumed:,}.")
+        if self.empty:
+            lines.append(f"Empty or missing texts, whose label is empty: {self.empty:,}.")
+        if self.cut:
+            lines.append(f"Texts that were cut, so that only their first {self.longest} tokens count: {self.cut:,}.")
+        return "\n".join(lines)
+
+
+def label_file(
+    path: str | Path,
+    *,
+    model: str | Path,
+    text: str,
+    output: str | Path | None = None,
+    batch_size: int | None = None,
+    restart: bool = False,
+    progress: bool = True,
+    rows_per_part: int = ROWS_PER_PART,
+) -> Labelled | None:
+    """Label every text of a CSV or Parquet file; stopped and called again, it goes on.
+
+    path: the file, .parquet or .csv (UTF-8; commas, semicolons, tabs or pipes). model: the folder of the classifier.
+    text: the column that holds the texts. output: .csv or .parquet; by default `path` with .labelled before its ending.
+    batch_size: texts at once (default: what suits the device). restart: begin anew, and replace the output when done.
+    progress: show a bar with the time left. rows_per_part: how many rows are in memory, and lost at most by a stop.
+
+    Returns what was written; None in the processes of `accelerate launch` that only help. Raises LabelError.
+    """
+    path, model = Path(path).expanduser(), Path(model).expanduser()
+    source = open_table(path, text)
+    output = output_path(path, output)
+    from helpers import runtime  # takes seconds: mistakes in the names above show before
+    from helpers.label import classifier  # takes seconds: mistakes in the names above show before
+    from helpers.label.parts import Parts
+
+    schema = output_schema(source.schema, classifier.class_names(model), path)
+    team, parts, before = _Team(), Parts(output), set()
+    loaded = classifier.Classifier(model, team.device)
+    run = {**identity(path), "model": classifier.fingerprint(model), "text column": text}
+    run |= {"rows per part": rows_per_part, "number format": runtime.inference_format(team.device)}
+    try:
+        if team.rank == 0:
+            before = parts.begin(run, restart, free=() if runtime.precision_asked_for() else ("number format",))
+        team.wait()
+        loaded.use_format(parts.recorded()["number format"])
+
+        def label(table, on_batch):
+            probabilities, cut = loaded.probabilities(table.column(text).to_pylist(), batch_size, on_batch)
+            table = with_labels(table, schema, loaded.names, probabilities)
+            return table, {"empty": table.column(LABEL).null_count, "cut": cut}
+
+        number_of_parts, resumed = _label_chunks(source, rows_per_part, label, parts, before, team, progress)
+        team.wait()
+        if team.rank > 0:
+            return None
+        totals = parts.finish(number_of_parts, schema, source)
+    finally:
+        parts.release()
+    return Labelled(output, **totals, longest=loaded.longest, resumed=resumed)
+
+
+def _label_chunks(source, rows_per_part, label, parts, before, team, progress) -> tuple[int, int]:
+    """Label and keep the chunks that fall to this process and are not done yet.
+
+    Returns how many chunks there are in all, and how many rows had been done before.
+    """
+    from tqdm.auto import tqdm
+
+    number, resumed = -1, 0
+    shown = progress and team.rank == 0
+    with tqdm(total=source.rows, unit=" texts", smoothing=0, mininterval=0.5, disable=not shown) as bar:
+        for number, table in enumerate(source.chunks(rows_per_part)):
+            if parts.holds(number, len(table)) and number in before:
+                resumed += len(table)
+                bar.n = bar.initial = bar.n + len(table)  # what was done before must not make the rest look fast
+            elif number % team.size == team.rank and not parts.holds(number, len(table)):
+                parts.save(number, *label(table, on_batch=bar.update))
+            else:
+                bar.update(len(table))  # another process does it at the same pace
+    return number + 1, resumed
+
+
+class _Team:
+    """The processes that share the work: one, or all that `accelerate launch` started; and this one's device."""
+
+    def __init__(self):
+        import torch
+
+        cuda = torch.cuda.is_available()
+        self.rank, self.size, self.state = 0, 1, None
+        self.device = torch.device("cuda" if cuda else "mps" if torch.backends.mps.is_available() else "cpu")
+        if "LOCAL_RANK" in os.environ:
+            from accelerate import PartialState
+
+            # Whoever is done first waits for the others, for as long as it takes.
+            self.state = PartialState(cpu=not cuda, timeout=timedelta(days=30))
+            self.rank, self.size = self.state.process_index, self.state.num_processes
+            self.device = self.state.device
+            if not cuda:
+                here = int(os.environ.get("LOCAL_WORLD_SIZE", self.size))
+                torch.set_num_threads(max(1, os.cpu_count() // here))
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        if self.state:
+            self.state.wait_for_everyone()
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.label",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("path", metavar="FILE", help="the table: .csv (UTF-8, with a header) or .parquet")
+    parser.add_argument(
+        "--model", required=True, metavar="FOLDER", help="the folder that trainer.save_model(...) wrote"
+    )
+    parser.add_argument("--text", required=True, metavar="COLUMN", help="the column that holds the texts")
+    parser.add_argument(
+        "--output", metavar="FILE", help=".csv or .parquet (default: FILE with .labelled before its ending)"
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=_positive,
+        metavar="N",
+        help="texts that go through the model at once (default: what suits the device); fewer need less memory",
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="begin anew: drop an unfinished run, and replace the output when done"
+    )
+    given = parser.parse_args(arguments)
+    # Nothing is fetched: the model lies in a folder. Set before Hugging Face's libraries are imported.
+    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
+    try:
+        labelled = label_file(**vars(given))
+    except LabelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        again = " without --restart" if given.restart else ""
+        print(f"Stopped. The same command{again} goes on from here.", file=sys.stderr)
+        return 130
+    if labelled:
+        print(labelled)
+    return 0
+
+
+def _positive(value: str) -> int:
+    if not value.isdigit() or int(value) == 0:
+        raise argparse.ArgumentTypeError(f"{value} is not a whole number above 0")
+    return int(value)

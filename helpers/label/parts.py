@@ -1,0 +1,149 @@
+"""An unfinished output: numbered parts that outlive a kill, joined into one CSV or Parquet file at the end."""
+
+import codecs
+import csv
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from helpers.label.files import CsvTable, LabelError, ParquetTable
+
+COUNTS = ("empty", "cut")  # counted in each part, and kept in it
+
+
+class Parts:
+    """The folder OUTPUT.parts of an unfinished output: a part for each chunk, and run.json, which says of what.
+
+    A part gets its name only when it is complete, so that a kill at any moment loses at most the chunks at work.
+    """
+
+    def __init__(self, output: Path):
+        self.output = output
+        self.folder = output.with_name(f"{output.name}.parts")
+        self.run_file = self.folder / "run.json"
+        self.lock = FileLock(self.folder / "lock")
+
+    def begin(self, run: dict, restart: bool = False, free: tuple[str, ...] = ()) -> set[int]:
+        """Start the folder, or go on with one of the same run; release() must follow. Returns the chunks done before.
+
+        run: what the parts depend on; entries named in `free` may differ from the earlier run's, which then hold.
+        restart: throw such parts away; an output that is there stays until finish() replaces it.
+        Raises LabelError where the output is there already, another run is at work, or the parts are of another run.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.lock.acquire(timeout=0)
+        except Timeout:
+            raise LabelError(f"Another run is writing {self.output} right now. Wait for it, or stop it.") from None
+        if restart:
+            self.run_file.unlink(missing_ok=True)
+        # With run.json beside it the run is unfinished, and whatever output is there will be replaced.
+        elif self.output.exists() and not self.run_file.exists():
+            self._remove()  # nothing, or what a kill in the last moment of finish() left
+            raise LabelError(f"{self.output} is there already. Pass --restart to replace it, or another --output.")
+        if self.run_file.exists():
+            self._check_same(run, free)
+            return {int(part.stem) for part in self.folder.glob("*.parquet")}
+        for left_over in self.folder.iterdir():
+            if left_over.name != "lock":
+                left_over.unlink()
+        self._write(self.run_file, lambda file: file.write(json.dumps(run, indent=2).encode()))
+        return set()
+
+    def release(self) -> None:
+        """Let another run in."""
+        self.lock.release()
+
+    def recorded(self) -> dict:
+        """What run.json says."""
+        return json.loads(self.run_file.read_text(encoding="utf-8"))
+
+    def holds(self, number: int, rows: int) -> bool:
+        """Whether chunk `number` is done. Raises LabelError where its part has not as many rows."""
+        if not self._path(number).exists():
+            return False
+        if pq.read_metadata(self._path(number)).num_rows != rows:
+            raise LabelError(f"{self._path(number)} does not fit the input. Pass --restart to begin anew.")
+        return True
+
+    def save(self, number: int, table: pa.Table, counts: dict[str, int]) -> None:
+        """Keep a labelled chunk, and with it what was counted in it."""
+        counted = {name: str(count) for name, count in counts.items()}
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **counted})
+        self._write(self._path(number), lambda file: pq.write_table(table, file))
+
+    def finish(self, number_of_parts: int, schema: pa.Schema, source: CsvTable | ParquetTable) -> Counter:
+        """Join the parts into the output and remove them. Gives the sums of rows and of what was counted.
+
+        schema: the output's. source: the input; a CSV output takes over its separator and byte order mark.
+        """
+        totals = Counter(dict.fromkeys(("rows", *COUNTS), 0))
+
+        def tables() -> Iterator[pa.Table]:
+            for number in range(number_of_parts):
+                table = pq.ParquetFile(self._path(number)).read()
+                counts = {name: int(table.schema.metadata[name.encode()]) for name in COUNTS}
+                totals.update({"rows": table.num_rows, **counts})
+                yield table
+
+        if self.output.suffix.lower() == ".csv":
+            self._write(self.output, lambda file: _join_csv(tables(), file, schema, source))
+        else:
+            self._write(self.output, lambda file: _join_parquet(tables(), file, schema))
+        self.run_file.unlink()  # from here on the output counts as complete, whatever is left of the folder
+        self._remove()
+        return totals
+
+    def _remove(self) -> None:
+        self.release()  # first: an open file cannot be deleted on Windows
+        shutil.rmtree(self.folder)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:07}.parquet"
+
+    def _check_same(self, run: dict, free: tuple[str, ...]) -> None:
+        recorded = self.recorded()
+        differ = [name for name in run if name not in free and run[name] != recorded.get(name)]
+        if differ:
+            raise LabelError(
+                f"{self.folder} holds an unfinished run that differs in: {', '.join(differ)}. Give what that run was "
+                "given, and it goes on; or pass --restart to throw its parts away; or name another --output."
+            )
+
+    def _write(self, place: Path, write: Callable) -> None:
+        """Give a file its name only when its bytes are on the disk."""
+        temporary = self.folder / f"{place.name}.{os.getpid()}"
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(place)
+
+
+def _join_csv(tables: Iterable[pa.Table], file: BinaryIO, schema: pa.Schema, source: CsvTable | ParquetTable) -> None:
+    file.write(codecs.BOM_UTF8 if source.has_bom else b"")
+    for table in chain([None], tables):
+        frame = (schema.empty_table() if table is None else table).to_pandas(
+            types_mapper=pd.ArrowDtype, ignore_metadata=True
+        )  # Arrow's own types, so that whole numbers beside empty cells stay whole
+        options = {"index": False, "header": table is None, "sep": source.separator, "lineterminator": "\n"}
+        lines = frame.to_csv(**options)
+        if "\r" in lines:  # Python before 3.13 leaves it unquoted, and readers take it for the end of a row
+            lines = frame.to_csv(**options, quoting=csv.QUOTE_ALL)
+        file.write(lines.encode())
+
+
+def _join_parquet(tables: Iterable[pa.Table], file: BinaryIO, schema: pa.Schema) -> None:
+    with pq.ParquetWriter(file, schema) as writer:
+        for table in tables:
+            writer.write_table(table)

@@ -1,0 +1,217 @@
+"""How good a classifier is: scores for the Trainer, and tables in the form of published ones.
+
+Every score is scikit-learn's. A macro average is the mean over the classes that occur in the truth or in the
+predictions; a precision, recall or F1 that would divide by zero counts as 0.
+"""
+
+import os
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import evaluate
+import numpy as np
+import pandas as pd
+from datasets import Features, Value
+from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, precision_recall_fscore_support
+
+from helpers.settings import CACHE, OUTPUTS
+
+if TYPE_CHECKING:  # transformers itself is for after setup()
+    from transformers import EvalPrediction
+
+TABLES = OUTPUTS / "tables"
+MEASURES = ("precision", "recall", "f1")
+SPREADS = {"sd": ("S.D.", 4), "se": ("S.E.", 3)}  # heading and decimals, as in Table S2 and in Table 6
+
+
+def as_labels(labels: Sequence, name: str) -> np.ndarray:
+    """Labels from a list, array, Series, tensor or column of a data set, as an array (rows) of int64 or of str.
+
+    name: what errors call them. Raises ValueError for no labels, missing ones, numbers mixed with names, other shapes.
+    """
+    if isinstance(labels, str) or getattr(labels, "ndim", 1) != 1 or not len(labels):
+        what = f"shape {tuple(labels.shape)}" if hasattr(labels, "shape") else repr(labels)
+        raise ValueError(f"{name} must hold one label for each row; got {what}. From logits: logits.argmax(axis=1).")
+    values = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    if any(value is None or value is pd.NA or value != value for value in values):
+        raise ValueError(f"{name} has rows without a label. Take these rows out, of truth and predictions alike.")
+    if all(isinstance(value, str) for value in values):
+        return np.array(values, dtype=str)
+    odd = [v for v in values if not (isinstance(v, Real | np.bool) and float(v).is_integer())]
+    if odd:
+        raise ValueError(f"{name} holds {odd[0]!r}. Expected class numbers throughout, or class names throughout.")
+    return np.array(values, dtype="int64")
+
+
+def codes(labels: Sequence, class_names: Sequence[str], name: str) -> np.ndarray:
+    """Labels (class numbers or class names) as class numbers. Raises ValueError for what is none of the classes."""
+    values, order = as_labels(labels, name), [str(class_name) for class_name in class_names]
+    known = range(len(order)) if values.dtype.kind == "i" else order
+    unknown = sorted(set(values.tolist()) - set(known))
+    if unknown:
+        classes = ", ".join(f"{number} ({class_name})" for number, class_name in enumerate(order))
+        raise ValueError(f"{name} holds {unknown[0]!r}. The classes are: {classes}. Correct it or the class names.")
+    return values if values.dtype.kind == "i" else np.array([order.index(value) for value in values])
+
+
+def same_length(**columns: Sequence) -> None:
+    """Raise ValueError where the columns are not equally long."""
+    if len({len(column) for column in columns.values()}) > 1:
+        counts = ", ".join(f"{name} {len(column)}" for name, column in columns.items())
+        raise ValueError(f"Different numbers of rows: {counts}. Give the labels of the same rows, in the same order.")
+
+
+class Classification(evaluate.Metric):
+    """Accuracy, and precision, recall and F1 as macro averages and by class, as one metric of `evaluate`.
+
+    `Classification().compute(predictions=..., references=..., classes=2)` takes class numbers. `evaluate.load` would
+    fetch a script from the Hub for each of these; a class of our own needs no network.
+    """
+
+    def _info(self) -> evaluate.MetricInfo:
+        features = Features({"predictions": Value("int64"), "references": Value("int64")})
+        inputs = "predictions and references: class numbers; classes: how many there are"
+        return evaluate.MetricInfo(self.__doc__, citation="", inputs_description=inputs, features=features)
+
+    def _compute(self, predictions, references, classes: int) -> dict[str, float]:
+        macro = precision_recall_fscore_support(references, predictions, average="macro", zero_division=0)[:3]
+        by_class = precision_recall_fscore_support(references, predictions, labels=range(classes), zero_division=0)[:3]
+        scores = {"accuracy": float(accuracy_score(references, predictions))}
+        scores |= {f"macro_{measure}": float(value) for measure, value in zip(MEASURES, macro, strict=True)}
+        for measure, values in zip(MEASURES, by_class, strict=True):
+            scores |= {f"{measure}_{number}": float(value) for number, value in enumerate(values)}
+        return scores
+
+
+def compute_metrics(prediction: "EvalPrediction") -> dict[str, float]:
+    """The scores of a classifier, for `Trainer(compute_metrics=helpers.metrics.scores.compute_metrics)`.
+
+    prediction: its predictions are logits (rows, classes), or a tuple that starts with them; its label_ids are class
+    numbers (rows). Returns accuracy, macro_precision, macro_recall, macro_f1, and precision_0, recall_0, f1_0,
+    precision_1, ... for each class. Warns where logits are not numbers. Raises ValueError for other shapes or labels.
+    """
+    logits = prediction.predictions
+    logits = np.asarray(logits[0] if isinstance(logits, tuple | list) else logits)
+    if logits.ndim != 2 or logits.shape[1] < 2:
+        advice = "Load the model with num_labels= the number of classes, 2 or more."
+        raise ValueError(f"The logits have shape {logits.shape}; expected (rows, classes). {advice}")
+    if np.isnan(logits).any():
+        warnings.warn("Some logits are not numbers: the training went astray. Lower the learning rate.", stacklevel=2)
+    truth, predicted = codes(prediction.label_ids, range(logits.shape[1]), "label_ids"), logits.argmax(axis=1)
+    same_length(label_ids=truth, logits=predicted)
+    # Kept in memory: as files in a shared folder, two notebooks would wait for each other's locks.
+    metric = Classification(keep_in_memory=True, cache_dir=str(CACHE / "evaluate"))
+    return metric.compute(predictions=predicted, references=truth, classes=logits.shape[1])
+
+
+def report(truth: Sequence, predictions: Mapping[str, Sequence], class_names: Sequence[str]) -> pd.DataFrame:
+    """Precision, recall and F1 of every class and system, in the form of Table A1 (Heseltine and Dorsey 2022).
+
+    truth: labels, as class numbers or class names. predictions: by system, labels of the same rows. class_names: in the
+    order of the class numbers. Rows: the classes, "Macro average", "Weighted average" (its recall is the accuracy).
+    Columns: (measure, system), then ("n", ""), the number of rows; all digits kept (`shown` rounds). A class that
+    occurs neither in the truth nor in a system's predictions has no number there.
+
+    Raises ValueError for labels that are none of the classes and for unequal lengths.
+    """
+    if not isinstance(predictions, Mapping) or not predictions:
+        raise ValueError('predictions must map each system to its labels, such as {"VADER": [...], "BERT": [...]}.')
+    true, scores = codes(truth, class_names, "truth"), {}
+    for system, labels in predictions.items():
+        predicted = codes(labels, class_names, system)
+        same_length(**{"truth": true, str(system): predicted})
+        occurring = np.union1d(true, predicted)
+        found = classification_report(true, predicted, labels=occurring, output_dict=True, zero_division=0)
+        rows = [found.get(str(number), {}) for number in range(len(class_names))]
+        scores[system] = pd.DataFrame([*rows, found["macro avg"], found["weighted avg"]])
+    headings = {"precision": "Precision", "recall": "Recall", "f1-score": "F1"}
+    columns = {(headings[key], system): frame[key] for key in headings for system, frame in scores.items()}
+    counts = np.bincount(true, minlength=len(class_names))
+    table = pd.DataFrame(columns | {("n", ""): [*counts, len(true), len(true)]})
+    return table.set_axis([*class_names, "Macro average", "Weighted average"])
+
+
+def confusion(truth, predicted, class_names: Sequence[str]) -> pd.DataFrame:
+    """How many rows of each class (index "truth") went to which class (columns "predicted"). Arguments as in report."""
+    truth, predicted = codes(truth, class_names, "truth"), codes(predicted, class_names, "predicted")
+    same_length(truth=truth, predicted=predicted)
+    counts = confusion_matrix(truth, predicted, labels=range(len(class_names)))
+    return pd.DataFrame(counts, pd.Index(class_names, name="truth"), pd.Index(class_names, name="predicted"))
+
+
+def fold_statistics(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean, standard deviation (n - 1) and standard error (deviation / root of n) of each system over its n folds.
+
+    scores: one row for each system and fold, with the columns system, fold, and any number of scores; a score that
+    does not apply to a system is missing in all its rows. Columns: (score, "mean" | "sd" | "se"), then ("folds", "").
+    Folds share training data, so both spreads are too small for a test between systems (Bengio and Grandvalet 2004).
+
+    Raises ValueError for missing columns, a fold that comes twice, and a score that only some folds have.
+    """
+    measures = [column for column in scores.columns if column not in ("system", "fold")]
+    if len(scores.columns) - len(measures) != 2 or not measures or scores.empty:
+        found = f"{len(scores)} rows of {', '.join(map(str, scores.columns))}"
+        raise ValueError(f"Expected rows with the columns system, fold and at least one score; got {found}.")
+    for system, rows in scores.groupby("system", sort=False, observed=True):
+        if rows["fold"].duplicated().any():
+            raise ValueError(f"{system} has a fold more than once. Put all its scores of a fold into one row.")
+        for measure, count in rows[measures].count().items():
+            if 0 < count < len(rows):
+                raise ValueError(
+                    f"{system} has {measure} for {count} of {len(rows)} folds. Run the others or drop them."
+                )
+    grouped = scores.groupby("system", sort=False, observed=True)
+    parts = {"mean": grouped[measures].mean(), "sd": grouped[measures].std(ddof=1), "se": grouped[measures].sem(ddof=1)}
+    columns = {(measure, part): frame[measure] for measure in measures for part, frame in parts.items()}
+    return pd.DataFrame(columns | {("folds", ""): grouped.size()})
+
+
+def cross_validation_table(scores: pd.DataFrame, spread: str = "sd") -> pd.DataFrame:
+    """The means of `fold_statistics(scores)` with their spread in parentheses, as text.
+
+    spread: "sd", as in Table S2 (Kim and others 2022), or "se", as in Table 6 (Bestvater and Monroe 2023). Systems
+    keep their order; a score that does not apply is an empty cell, and one fold alone has no spread.
+    """
+    if spread not in SPREADS:
+        raise ValueError(f'spread is {spread!r}. It can be "sd" (standard deviation) or "se" (standard error).')
+    statistics, (heading, decimals) = fold_statistics(scores), SPREADS[spread]
+    numbers = shown(statistics.drop(columns="folds", level=0), decimals)
+    table = pd.DataFrame(index=statistics.index)
+    for measure in numbers.columns.unique(level=0):
+        width = numbers[measure, spread].map(lambda text: f" ({text})" if text else "")
+        table[f"{measure} ({heading})"] = numbers[measure, "mean"] + width
+    return table.assign(folds=statistics["folds", ""])
+
+
+def shown(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
+    """The table as text to look at: numbers with so many decimals, nothing where there is no number."""
+    return table.map(lambda v: "" if pd.isna(v) else f"{v:.{decimals}f}" if isinstance(v, float) else str(v))
+
+
+def save_table(
+    table: pd.DataFrame, name: str, caption: str = "", folder=TABLES, decimals: int = 2
+) -> tuple[Path, Path]:
+    """Write NAME.csv (all digits) and NAME.tex (rounded; for LaTeX with booktabs) into folder; returns the two paths.
+
+    A file is complete or not there. Raises ValueError for a name that is no plain file name.
+    """
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise ValueError(f"{name!r} is no name for a table. Use letters, digits, - and _, without folder or ending.")
+    flat = table.set_axis([" ".join(map(str, c)).strip() if isinstance(c, tuple) else c for c in table.columns], axis=1)
+    special = {character: f"\\{character}" for character in "&%$#_{}"} | {"\\": "/", "~": " ", "^": ""}
+    latex = table.to_latex(
+        escape=True, float_format=f"%.{decimals}f", na_rep="", multicolumn_format="c", label=f"tab:{name}",
+        caption=caption.translate(str.maketrans(special)) or None,  # pandas escapes the cells, not the caption
+        column_format="l" * table.index.nlevels + "r" * table.shape[1],
+    )  # fmt: skip
+    paths = Path(folder) / f"{name}.csv", Path(folder) / f"{name}.tex"
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+    for path, content in zip(paths, (flat.to_csv(lineterminator="\n"), latex), strict=True):
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part.write_text(content, encoding="utf-8", newline="\n")
+        part.replace(path)
+    return paths

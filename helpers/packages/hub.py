@@ -1,0 +1,93 @@
+"""The one way to the Hugging Face Hub: `helpers.download("org/name")`; everything else works without it."""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from helpers import settings
+from helpers.packages import hub_download
+from helpers.packages.catalogue import repository_folder
+from helpers.packages.wheels import run_with_bar
+
+
+def download(name: str, repo_type: str = "model", files: str | list[str] | None = None) -> bool:
+    """Bring a model or a data set of the Hugging Face Hub into the workshop's cache, with a progress bar.
+
+    Parameters
+    ----------
+    name : str
+        As on the Hub, such as "FacebookAI/xlm-roberta-base".
+    repo_type : str
+        "model" (configuration, tokenizer, weights as safetensors) or "dataset" (its Parquet files).
+    files : str or list of str, optional
+        Patterns of the files to bring instead, such as "stance_hillary/*.parquet".
+
+    Returns
+    -------
+    bool
+        True once everything is there: from then on the name works in every cell, without a network. Otherwise one
+        sentence says why not; without an answer within three seconds it gives up. What came before an interruption
+        stays, and the next call goes on from there.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not of the form owner/name, or another repo_type.
+    """
+    if repo_type not in ("model", "dataset"):
+        raise ValueError(f'repo_type is {repo_type!r}. It can be "model" or "dataset".')
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ValueError(
+            f'{name!r} is no name of the Hub. It must be owner/name, such as "google-bert/bert-base-uncased".'
+        )
+    patterns = [files] if isinstance(files, str) else list(files or [])
+    folder = repository_folder(name, repo_type)
+    if _is_there(folder, patterns):
+        return True
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"{name} was not downloaded: the cache {settings.CACHE} cannot be written ({error.strerror}).")
+        return False
+    last = _run(name, repo_type, patterns, folder)
+    if not last["done"]:
+        print(f"{name} was not downloaded: the Hub {last['error'] or 'could not be asked'}.")
+    return bool(last["done"])
+
+
+def _is_there(folder: Path, patterns: list[str]) -> bool:
+    """Whether an earlier call brought everything, at the commit that the name stands for."""
+    refs = folder / "refs"
+    try:
+        commit = (refs / hub_download.mark(patterns)).read_text(encoding="utf-8")
+        return commit == (refs / "main").read_text(encoding="utf-8") and (folder / "snapshots" / commit).is_dir()
+    except OSError:
+        return False
+
+
+def _run(name: str, repo_type: str, patterns: list[str], folder: Path) -> dict:
+    """Run the download in a process of its own; its last word."""
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "0", "HF_HUB_CACHE": str(settings.HUB_CACHE), "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_XET": "1",  # one way to download, which goes on where it broke off
+        "HF_HUB_DISABLE_SYMLINKS_WARNING": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "PYTHONUTF8": "1",
+    }  # fmt: skip
+    environment.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "10")
+    command = [sys.executable, hub_download.__file__, name, repo_type, *patterns]
+    said, _ = run_with_bar(command, environment, name, lambda said: _message(said, "bytes"), folder)
+    return {"done": _message(said, "done"), "error": _message(said, "error")}
+
+
+def _message(said: str, key: str):
+    """The last value of that name in the lines of JSON that the program printed; None where there is none."""
+    for line in reversed(said.splitlines()):
+        if line.startswith("{"):
+            try:
+                message = json.loads(line)
+            except ValueError:  # a line that is being written
+                continue
+            if key in message:
+                return message[key]
+    return None

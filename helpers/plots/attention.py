@@ -1,0 +1,139 @@
+"""Plots of attention: heat maps, causal masks, a grid of all heads, and bertviz's views without a network."""
+
+import html
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from helpers.packages import catalogue
+from helpers.plots import figures
+
+
+def heatmap(
+    weights,
+    tokens: Sequence[str],
+    columns: Sequence[str] | None = None,
+    title: str = "",
+    numbers: bool | None = None,
+    ax: plt.Axes | None = None,
+) -> plt.Figure:
+    """Draw a matrix of attention weights or scores: a row for each query, a column for each key.
+
+    weights: (queries, keys), tensor or array; -inf is drawn as an empty cell with the sign.
+    tokens: names of the rows, and of the columns where `columns` is not given.
+    numbers: whether to write the values; by default up to 12 rows.
+    Returns the figure. Raises ValueError where names and matrix do not fit.
+    """
+    matrix = torch.as_tensor(weights).detach().cpu().float().numpy()
+    columns = list(tokens if columns is None else columns)
+    if matrix.shape != (len(tokens), len(columns)):
+        raise ValueError(
+            f"The matrix is {matrix.shape}, the names are {len(tokens)} rows and {len(columns)} columns. "
+            f"Pass one head's matrix (queries, keys) and the tokens of the same sentence."
+        )
+    if ax is None:
+        side = 1.6 + 0.5 * max(matrix.shape)
+        _, ax = plt.subplots(figsize=(side, side * 0.85))
+    finite = np.where(np.isfinite(matrix), matrix, np.nan)
+    image = ax.imshow(finite, aspect="auto")
+    ax.set_xticks(range(len(columns)), columns, rotation=60, ha="right")
+    ax.set_yticks(range(len(tokens)), tokens)
+    ax.set(xlabel="key", ylabel="query", title=title)
+    ax.spines[:].set_visible(False)
+    if numbers if numbers is not None else len(tokens) <= 12:
+        _write_numbers(ax, matrix, image)
+    return ax.figure
+
+
+def _write_numbers(ax: plt.Axes, matrix: np.ndarray, image) -> None:
+    for row, column in np.ndindex(matrix.shape):
+        value = matrix[row, column]
+        text = f"{value:.2f}" if np.isfinite(value) else "−∞"
+        dark = np.isfinite(value) and image.norm(value) < 0.6
+        ax.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")
+
+
+def causal_mask(tokens: Sequence[str]) -> plt.Figure:
+    """Draw which keys each query may see in a causal model: itself and all to its left."""
+    allowed = torch.ones(len(tokens), len(tokens)).tril()
+    figure = heatmap(allowed, tokens, title="may the row see the column?", numbers=False)
+    for row, column in np.ndindex(*allowed.shape):
+        word, colour = ("yes", "black") if allowed[row, column] else ("no", "white")
+        figure.axes[0].text(column, row, word, ha="center", va="center", fontsize=8, color=colour)
+    return figure
+
+
+def heads(attentions: Sequence[torch.Tensor], tokens: Sequence[str]) -> plt.Figure:
+    """Draw every head of every layer as a small heat map: layers from top to bottom, heads from left to right.
+
+    attentions: what a model gives as `.attentions` for one sentence, one (1, heads, tokens, tokens) a layer.
+    """
+    _check(attentions, tokens)
+    rows, columns = len(attentions), attentions[0].shape[1]
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * 0.9, rows * 0.95), squeeze=False)
+    for layer, head in np.ndindex(rows, columns):
+        ax = axes[layer, head]
+        ax.imshow(attentions[layer][0, head].detach().cpu().float(), vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+        if layer == 0:
+            ax.set_title(f"head {head}", fontsize=8)
+        if head == 0:
+            ax.set_ylabel(f"layer {layer}", fontsize=8)
+    figure.subplots_adjust(wspace=0.08, hspace=0.08)
+    return figure
+
+
+def head_view(attentions: Sequence[torch.Tensor], tokens: Sequence[str], layer: int = 0, heads=None) -> None:
+    """bertviz's head view of one sentence: hover over a word to see where each head looks. Needs no network."""
+    from bertviz import head_view as draw
+
+    _check(attentions, tokens)
+    heads = heads if heads is None else [int(head) for head in heads]  # numpy's numbers are no JSON
+    page = draw(attentions, list(tokens), layer=int(layer), heads=heads, html_action="return").data
+    _show_offline(page, height=60 + 23 * len(tokens), title="Head view: interactive lines from each word to others")
+
+
+def model_view(attentions: Sequence[torch.Tensor], tokens: Sequence[str]) -> None:
+    """bertviz's model view of one sentence: every layer and head at once; click one to enlarge it. Needs no network."""
+    from bertviz import model_view as draw
+
+    _check(attentions, tokens)
+    page = draw(attentions, list(tokens), display_mode="light", html_action="return").data
+    height = 50 + max(112 * len(attentions), 20 * len(tokens))
+    _show_offline(page, height=height, title="Model view: interactive thumbnails of every layer and head")
+
+
+def _check(attentions: Sequence[torch.Tensor], tokens: Sequence[str]) -> None:
+    if not attentions:
+        raise ValueError(
+            "The model gave no attention weights. Load it with "
+            'from_pretrained(..., attn_implementation="eager") and call it with output_attentions=True.'
+        )
+    length = attentions[0].shape[-1]
+    if attentions[0].shape[0] != 1 or length != len(tokens):
+        raise ValueError(
+            f"Attention of {attentions[0].shape[0]} sentence(s) with {length} positions, but {len(tokens)} tokens. "
+            f"Pass the attention of one sentence, and tokenizer.convert_ids_to_tokens of its input ids."
+        )
+
+
+def _show_offline(page: str, height: int, title: str) -> None:
+    """Display a bertviz page in a frame of its own, with the libraries it would load from a server put in line."""
+    from IPython.display import display
+
+    scripts = [catalogue.files(name)[0].read_text(encoding="utf-8") for name in ("d3", "jquery")]
+    # bertviz asks require.js for its two libraries; in the frame this stand-in hands them over.
+    scripts.append("var require = {config() {}}; function requirejs(names, draw) { draw(jQuery, d3); }")
+    inline = "".join(f"<script>{script}</script>" for script in scripts)
+    body = page[page.index("</script>") + len("</script>") :]  # without the tag that loads require.js
+    document = f"<!DOCTYPE html><html lang='en'><title>{title}</title><body>{inline}{body}</body></html>"
+    frame = (
+        f'<iframe title="{title}" style="width:100%; height:{height}px; border:0; background:white" '
+        f'srcdoc="{html.escape(document, quote=True)}"></iframe>'
+    )
+    display({"text/html": frame, "text/plain": f"{title} (run the cell to use it)"}, raw=True)
+
+
+figures.use_style()

@@ -1,0 +1,114 @@
+"""The charts of results: losses, calibration, precision and recall, learning curves, shares over time.
+
+Each function draws, shows and closes one figure; the numbers that it shows stand in its alternative text too.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from helpers.plots import figures
+
+
+def lengths(words: Mapping[str, Sequence[int]], title: str) -> None:
+    """Histograms of text lengths, in words, one for each class. words: class name to the length of each text."""
+    figure, axis = plt.subplots(figsize=(7, 2.6))
+    longest = max(max(values) for values in words.values())
+    for name, values in words.items():
+        axis.hist(values, bins=np.linspace(0, longest, 16), alpha=0.6, label=name)
+    axis.set(xlabel="words in a text", ylabel="texts", title=title)
+    axis.legend()
+    medians = ", ".join(f"{name} {np.median(values):.0f}" for name, values in words.items())
+    figures.show(figure, f"Histogram of text lengths by class. {title}. Median words: {medians}.")
+
+
+def losses(trainer, title: str) -> None:
+    """Training and validation loss of a trained transformers Trainer, by epoch."""
+    history = pd.DataFrame(trainer.state.log_history)
+    figure, axis = plt.subplots(figsize=(6, 2.8))
+    told = []
+    for column, name in {"loss": "training", "eval_loss": "validation"}.items():
+        points = history.dropna(subset=column)
+        axis.plot(points["epoch"], points[column], marker="o", markersize=4, label=name)
+        told.append(f"{name} loss from {points[column].iloc[0]:.2f} to {points[column].iloc[-1]:.2f}")
+    axis.set(xlabel="epoch", ylabel="loss", title=title)
+    axis.legend()
+    figures.show(figure, f"{title}: {'; '.join(told)}.")
+
+
+def calibration(table: pd.DataFrame, title: str) -> None:
+    """Share that is true against the probability given; table: of `helpers.metrics.intervals.calibration_table`."""
+    shown = table[table["n"] > 0]
+    figure, axis = plt.subplots(figsize=(3.8, 3.4))
+    axis.plot([0, 1], [0, 1], color="grey", linestyle="--", label="calibrated")
+    axis.scatter(shown["mean probability"], shown["share true"], s=20 + 3 * shown["n"], label="texts (size: how many)")
+    axis.set(xlabel="mean probability given", ylabel="share that is true", title=title)
+    axis.legend(fontsize=8)
+    points = zip(shown["mean probability"], shown["share true"], shown["n"], strict=True)
+    told = "; ".join(f"given {given:.2f}, true {true:.2f} ({n} texts)" for given, true, n in points)
+    figures.show(figure, f"{title}. Points of probability given against share true, beside the diagonal: {told}.")
+
+
+def precision_recall(precision, recall, points: Mapping[str, tuple[float, float]], title: str) -> None:
+    """The curve over all thresholds, and named points on or beside it.
+
+    precision, recall: as scikit-learn's precision_recall_curve gives them. points: name to (precision, recall).
+    """
+    figure, axis = plt.subplots(figsize=(4.8, 3.4))
+    axis.plot(recall, precision, label="all thresholds")
+    for name, (one_precision, one_recall) in points.items():
+        axis.scatter(one_recall, one_precision, s=45, label=name, zorder=3)
+    axis.set(xlabel="recall", ylabel="precision", title=title, ylim=(0, 1.03))
+    axis.legend(fontsize=8)
+    told = "; ".join(f"{name}: precision {p:.2f}, recall {r:.2f}" for name, (p, r) in points.items())
+    figures.show(figure, f"{title}. Precision against recall for all thresholds, with points. {told}.")
+
+
+def learning_curves(curve: pd.DataFrame, title: str) -> None:
+    """Mean score by number of labels with a band from lowest to highest draw.
+
+    curve: one row for each training, with columns system, labels and "macro F1".
+    """
+    bands = curve.groupby(["system", "labels"])["macro F1"].agg(["mean", "min", "max"])
+    figure, axis = plt.subplots(figsize=(5.6, 3.2))
+    told = []
+    for name, rows in bands.groupby(level=0):
+        rows = rows.droplevel(0)
+        axis.plot(rows.index, rows["mean"], marker="o", label=name)
+        axis.fill_between(rows.index, rows["min"], rows["max"], alpha=0.25)
+        told.append(f"{name}: " + ", ".join(f"{labels} labels {mean:.2f}" for labels, mean in rows["mean"].items()))
+    axis.set(xlabel="labelled texts", ylabel="macro F1", xscale="log", title=title)
+    sizes = sorted(curve["labels"].unique())
+    axis.set_xticks(sizes, sizes)
+    axis.minorticks_off()
+    axis.legend()
+    figures.show(figure, f"{title}. {'; '.join(told)}.")
+
+
+def shares_by_period(shares: pd.DataFrame, counts: pd.Series, xlabel: str, ylabel: str, title: str) -> None:
+    """One line for each measure (column) over periods (rows), with 95 % intervals of a share (Wilson 1927).
+
+    shares: between 0 and 1. counts: how many texts each period has.
+    """
+    figure, axis = plt.subplots(figsize=(7, 3.4))
+    markers, told = "osD^vP", []
+    for number, (measure, values) in enumerate(shares.items()):
+        ends = [wilson(share, n) for share, n in zip(values, counts, strict=True)]
+        low, high = np.transpose(ends)
+        places = np.arange(len(shares)) + 0.07 * (number - (shares.shape[1] - 1) / 2)
+        spread = [np.maximum(values - low, 0), np.maximum(high - values, 0)]
+        axis.errorbar(places, values, spread, marker=markers[number % 6], capsize=2, label=measure)
+        told.append(f"{measure}: " + ", ".join(f"{period} {share:.2f}" for period, share in values.items()))
+    axis.set_xticks(range(len(shares)), [str(period) for period in shares.index])
+    axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, 1.02))
+    axis.legend(fontsize=8, ncols=2)
+    figures.show(figure, f"{title}. {ylabel} by {xlabel}, with 95 % intervals. {'; '.join(told)}.")
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share of n texts, by scipy."""
+    interval = stats.binomtest(round(share * n), n).proportion_ci(method="wilson")
+    return interval.low, interval.high

@@ -1,0 +1,370 @@
+"""The exercises: every right answer is accepted, every likely wrong one gets a question, and nothing ever raises."""
+
+import json
+import math
+import re
+from fractions import Fraction
+from functools import cache
+
+import add_exercises
+import exercise_notebooks
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import NOTEBOOKS
+
+from helpers.exercises import answers, check, progress
+
+ALL = check.names()
+WRONG = [(name, place) for name in ALL for place in range(len(check.get(name).wrong))]
+
+
+@cache
+def variables(day: str) -> dict:
+    return exercise_notebooks.VARIABLES[day]()
+
+
+def given(name: str) -> dict:
+    """What the notebook hands to the check of an exercise."""
+    wanted = check.get(name).given
+    return {each: variables(name.split("-")[0])[each] for each in wanted} if wanted else {}
+
+
+@pytest.fixture(autouse=True)
+def own_progress(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "FILE", tmp_path / "outputs" / "exercises.json")
+
+
+@pytest.fixture
+def reply(capsys):
+    """What check() prints for an answer."""
+
+    def asked(name, answer):
+        capsys.readouterr()
+        check.get(name).check(answer, **given(name))
+        return capsys.readouterr().out
+
+    return asked
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_solution_is_right_and_counts(name, reply):
+    exercise = check.get(name)
+    said = reply(name, exercise.variables(given(name))["solved"])
+    assert "Right. " in said and said.rstrip().endswith("done"), said
+    assert progress.solved() == {name}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_other_right_forms_are_right(name, reply):
+    exercise = check.get(name)
+    for form in exercise.accept:
+        assert "Right. " in reply(name, eval(form)), form
+
+
+@pytest.mark.parametrize(("name", "place"), WRONG)
+def test_every_listed_wrong_answer_gets_its_question(name, place, reply):
+    exercise = check.get(name)
+    wrong = exercise.wrong[place]
+    names = exercise.variables(given(name))
+    if "code" in wrong:
+        exec(wrong["code"], names)
+        answer = names["answer"]
+    else:
+        answer = eval(wrong.get("answer", wrong.get("example")), names)
+    said = reply(name, answer)
+    assert said.rstrip().endswith(wrong["asks"]), said
+    assert "?" in wrong["asks"]
+    assert not progress.solved()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_cell_runs_as_it_stands_and_says_not_answered_yet(name, capsys):
+    _, cell = add_exercises.cells_of(name)
+    names = {"helpers": __import__("helpers"), "np": np, **given(name)}
+    exec(cell.source, names)
+    assert capsys.readouterr().out.splitlines()[-1] == "not answered yet"
+
+
+class Evil:
+    """Whatever one does with it, it raises."""
+
+    def _raise(self, *args, **kwargs):
+        raise RuntimeError("no")
+
+    __eq__ = __len__ = __iter__ = __bool__ = __float__ = __str__ = __repr__ = __hash__ = __getitem__ = _raise
+
+    def __getattr__(self, name):
+        raise AttributeError(name)
+
+
+def stops(*arguments):
+    raise ValueError("on purpose")
+
+
+def leaves(*arguments):
+    raise SystemExit
+
+
+recursive = []
+recursive.append(recursive)
+GARBAGE = [
+    None, "", "?", math.nan, math.inf, -1, 10**400, 1e308, 1j, True, b"bytes", "x" * 3_000_000, "[MASK]" * 5000,
+    "\ud800", "\x00", [], [None, None], [[]], recursive, {}, {"a": 1}, {1, 2}, object(), int, print, Evil(),
+    [Evil()] * 3, stops, leaves, lambda: 1,
+    lambda *a: None, lambda *a: Evil(), lambda *a: [...], np.array([]), np.zeros((3, 3)),
+    np.float32("nan"), torch.tensor([]), torch.zeros(2, requires_grad=True), pd.Series(["a"]), pd.DataFrame(),
+    range(10**9), ("", None), ["a", 1, None], NotImplemented, Exception("e"), iter([1]), (each for each in "ab"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_answer_raises_and_no_garbage_is_right(name, reply):
+    for place, answer in enumerate(GARBAGE):
+        said = reply(name, answer)
+        assert said.strip() and "Traceback" not in said and "Right. " not in said, (place, said[:500])
+        assert len(said) < 3000, place
+    assert not progress.solved()
+
+
+FORMS = {
+    "day1-uses": [(0.6, 0.3), np.array([0.6, 0.3]), ["60%", "30 %"], [60, 30], "0.6, 0.3", torch.tensor([0.6, 0.3]), 
+                  {"precision": 0.6, "recall": 0.3}, ["0,6", "0,3"], [Fraction(3, 5), "3/10"], "60% and 30%"],
+    "day1-padding": [63, 63.0, "63", " 63 tokens", np.int64(63), torch.tensor(63), np.array([63]), [63]],
+    "day1-context": [
+        [1 / 3] * 3, (0.33, 0.33, 0.33), 1 / 3, 0.33, "one third", "1/3", "33%", 33.3, "0.33",
+        np.float32(0.3333), Fraction(1, 3),
+    ],
+    "day1-lm": [
+        "b", "B", " b) ", "(b)", "b.", ["b"], "**b**",
+        "b: The order of the tokens stays; the first one gets a lower probability than before.",
+    ],
+    "day1-tokens": [
+        "gerrymandering", " Gerrymandering ", "Bundesverfassungsgericht", "antidisestablishmentarianism",
+        ["gerrymandered"], np.array(["heteronormativity"]),
+    ],
+    "day1-masked": [
+        ["The prime [MASK] of Canada spoke to the members of parliament.", " Minister "],
+        ("The prime [MASK] resigned after losing the confidence vote.", "minister."),
+    ],
+    "day2-majority": [0.41, 0.412, "0.41", "41 %", 41.2, 7 / 17],
+    "day2-batches": [(52, 4), "52 and 4", np.array([52, 4]), [52.0, "4"], pd.Series([52, 4])],
+    "day2-lora": [37634, "37,634", 37634.0, np.float64(37634)],
+    "day2-steps": [78, "78 steps"],
+    "day2-howmany": [1537, 1536.64, 1600, "1537", "1,537", 1540],
+    "day3-factors": [
+        ["1e-5", "1e-4", "1e-3", "1e-2"], (0.00001, 0.0001, 0.001, 0.01), np.logspace(-5, -2, 4),
+        [1e-2, 1e-3, 1e-4, 1e-5],
+    ],
+    "day3-grid": [(3, 27), "3, 27", ["3", "27"]],
+    "day3-luck": [0.83, 0.8275, "83 %", torch.tensor(0.829)],
+    "day3-beams": [("Hardly anyone", "Almost  nobody."), "hardly anyone, almost nobody"],
+    "day3-flips": ["47 of 100", 0.47, "47%", 47, "47 %", "0.47", 47 / 100],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_forms_that_people_type_are_accepted(name, reply):
+    for form in FORMS[name]:
+        assert "Right. " in reply(name, form), form
+
+
+def test_a_function_may_answer_in_other_words(reply):
+    assert "Right. " in reply("day1-causal", lambda query, key: int(key in (query, query - 1, query - 2)))
+    assert "Right. " in reply("day1-causal", lambda q, k: np.bool(0 <= q - k < 3))
+    assert "Right. " in reply("day3-objective", lambda scores: np.min([scores["eval_f1_0"], scores["eval_f1_1"]]))
+
+
+def test_a_function_that_stops_or_forgets_return_is_told_so(reply):
+    assert "stopped with ValueError: on purpose" in reply("day1-causal", stops)
+    assert "Does it end with return?" in reply("day1-causal", lambda query, key: None)
+    assert "stopped with TypeError" in reply("day1-causal", lambda query: True)
+
+
+def test_the_wrong_kind_of_answer_gets_a_clear_sentence(reply):
+    assert reply("day1-padding", "many").strip() == "The answer should be a number; yours is a text in quotes."
+    assert reply("day1-uses", 0.6).strip() == "The answer should be a list of 2 numbers; yours is a number."
+    assert "should be a function; yours is True or False" in reply("day1-causal", True)
+
+
+def test_an_unlisted_wrong_answer_is_sent_to_the_hints(reply):
+    assert reply("day1-padding", 1234).strip() == "Not yet. exercise.hint() gives a hint."
+
+
+def test_variables_that_do_not_fit_lead_back_to_the_top_of_the_section(capsys):
+    check.get("day1-padding").check(63)
+    check.get("day1-padding").check(63, three=None, tokenizer=None)
+    assert capsys.readouterr().out.count("Run this section from its top.") == 2
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_hints_come_one_by_one_and_run_out_gracefully(name, capsys):
+    exercise = check.get(name)
+    exercise.hints_given = 0
+    for _ in range(len(exercise.hints) + 2):
+        exercise.hint()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"Hint 1 of {len(exercise.hints)}: ")
+    assert lines[-1] == lines[-2] == "That was the last hint. exercise.solution() shows one way to do it."
+    exercise.hints_given = 0
+
+
+def test_a_cell_that_is_run_again_goes_on_with_the_hints():
+    assert check.get("day1-padding") is check.get("day1-padding")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_printed_solution_runs_with_the_variables_of_the_section(name, capsys, reply):
+    check.get(name).solution()
+    printed = capsys.readouterr().out.partition("\n\n" + check.get(name).why)[0]
+    names = {"helpers": __import__("helpers"), "np": np, "torch": torch, **given(name)}
+    exec(printed, names)
+    assert "Right. " in reply(name, names["answer"])
+
+
+def test_progress_is_counted_by_day_and_survives(reply):
+    totals = {day: len(check.names(day)) for day in ("day1", "day3")}
+    assert f"\nDay 1: 1 of {totals['day1']} done" in reply("day1-padding", 63)
+    assert f"\nDay 1: 1 of {totals['day1']} done" in reply("day1-padding", "63")
+    assert f"\nDay 1: 2 of {totals['day1']} done" in reply("day1-lm", "b")
+    assert f"\nDay 3: 1 of {totals['day3']} done" in reply("day3-flips", 0.47)
+    reply("day1-padding", 0)  # a wrong answer later takes nothing away
+    assert json.loads(progress.FILE.read_text()) == {"solved": ["day1-lm", "day1-padding", "day3-flips"]}
+    assert check.progress("day1") == f"Day 1: 2 of {totals['day1']} done"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"solved": 3}', '{"solved": [1, "day9-x"]}', "\x00"])
+def test_a_damaged_progress_file_is_begun_anew(content, reply):
+    progress.FILE.parent.mkdir()
+    progress.FILE.write_text(content)
+    assert "Day 1: 1 of " in reply("day1-lm", "b")
+
+
+def test_progress_that_cannot_be_kept_is_said_and_the_answer_is_still_right(reply, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(progress, "FILE", tmp_path / "file" / "exercises.json")
+    assert "Right. " in (said := reply("day1-lm", "b")) and "could not be kept" in said
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="Did you mean 'day1-padding'"):
+        check.get("day1-pading")
+    with pytest.raises(ValueError, match="There is no exercise"):
+        check.get("../day1")
+
+
+@pytest.mark.parametrize("day", ["day1", "day2", "day3"])
+def test_every_day_has_at_least_six_exercises_of_three_kinds(day):
+    found = [check.get(name) for name in check.names(day)]
+    assert len(found) >= 6
+    assert {exercise.kind for exercise in found} == set(check.KINDS)
+    for exercise in found:
+        assert exercise.hints and exercise.why and len(exercise.wrong) >= 2, exercise.name
+
+
+def test_numbers_are_read_as_people_write_them():
+    said = {"63": 63, "1,202": 1202, "0,5": 0.5, "57 %": 0.57, "1/3": 1 / 3, "-8.4": -8.4, "1e-5": 1e-5, ".5": 0.5}
+    for text, value in said.items():
+        assert answers.number(text) == pytest.approx(value), text
+    assert answers.number("between 3 and 4") is answers.number("none") is answers.number("1/0") is None
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float32, torch.float64, torch.int64])
+def test_a_tensor_is_read_in_every_number_format(kind):
+    tensor = torch.tensor([[0, 1]], dtype=kind)
+    assert answers.same(tensor[0], [0, 1]) and not answers.same(tensor[0], [1, 1])
+    assert answers.is_of_kind(tensor[0, 1], True) and answers.same(tensor[0, 1], True)
+    if kind.is_floating_point:
+        assert answers.number(torch.tensor([0.25], dtype=kind, requires_grad=True)) == 0.25
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def with_exercises(request):
+    notebook = nbformat.read(request.param, as_version=4)
+    day = request.param.stem.split("_")[0]
+    add_exercises.insert(notebook, day)
+    return day, notebook
+
+
+def test_each_exercise_stands_once_before_the_key_points_of_its_section(with_exercises):
+    day, notebook = with_exercises
+    ids = [cell["id"] for cell in notebook.cells]
+    assert len(ids) == len(set(ids))
+    nbformat.validate(notebook)
+    for name in check.names(day):
+        place = ids.index(f"{name}-exercise")
+        assert ids[place + 1] == f"{name}-exercise-answer"
+        later = [cell for cell in notebook.cells[place + 2 :] if "-exercise" not in cell["id"]]
+        assert later[0].source.startswith("**Key points**")
+        before = "\n".join(cell.source for cell in notebook.cells[:place] if cell.cell_type == "markdown")
+        assert [line for line in before.splitlines() if line.startswith("## ")][-1] == f"## {check.get(name).section}"
+
+
+def test_inserting_again_changes_nothing_and_loses_no_text(with_exercises):
+    day, notebook = with_exercises
+    once = nbformat.writes(notebook)
+    add_exercises.insert(notebook, day)
+    assert nbformat.writes(notebook) == once
+    [path] = [path for path in NOTEBOOKS if path.stem.startswith(day)]
+    original = nbformat.read(path, as_version=4)
+    for cells in (original.cells, notebook.cells):
+        cells[:] = [cell for cell in cells if "-exercise" not in cell["id"]]
+    texts = [" ".join(" ".join(cell.source for cell in each.cells).split()) for each in (original, notebook)]
+    assert texts[0] == texts[1]
+
+
+def test_an_unchanged_exercise_keeps_its_output(with_exercises):
+    day, notebook = with_exercises
+    cell = next(cell for cell in notebook.cells if cell["id"].endswith("-exercise-answer"))
+    cell.outputs = [nbformat.v4.new_output("stream", text="not answered yet\n")]
+    add_exercises.insert(notebook, day)
+    [same] = [each for each in notebook.cells if each["id"] == cell["id"]]
+    assert same.outputs
+
+
+def test_no_solution_can_be_seen_by_scrolling(with_exercises):
+    day, notebook = with_exercises
+    text = "\n".join(cell.source for cell in notebook.cells if "-exercise" in cell["id"])
+    for name in check.names(day):
+        exercise = check.get(name)
+        own = [line for line in exercise.solution_code.strip().splitlines() if line not in exercise.cell]
+        assert own and not [line for line in own if len(line) > 12 and line in text], name
+
+
+def test_the_cells_need_what_the_sections_of_their_notebook_define(with_exercises):
+    day, notebook = with_exercises
+    code = ""
+    for cell in notebook.cells:
+        if cell["id"].endswith("-exercise-answer"):
+            name = cell["id"].removesuffix("-exercise-answer")
+            for variable in check.get(name).given:
+                assert variable in code, (name, variable)
+        elif cell.cell_type == "code":
+            code += cell.source + "\n"
+        elif cell.source.startswith("## ") and day != "day1":
+            code = ""  # from Day 2 on a section has only the set-up and its own cells
+
+
+def numbers_of(value) -> set[float]:
+    """The numbers in a right answer that a learner would have to find out; small whole ones stand everywhere."""
+    if isinstance(value, list | tuple):
+        return {number for each in value for number in numbers_of(each)}
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return {float(value)} if is_number and (value >= 10 or value != int(value)) else set()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_answer_stands_in_the_text_before_the_first_section(path):
+    day = path.stem.split("_")[0]
+    cells = [cell for cell in nbformat.read(path, 4).cells if cell.id == "title" or cell.id.startswith("setup")]
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    # 1,536 is one number, and "0.47", "47 %" and "47" say the same.
+    said = {float(number.replace(",", "")) for number in re.findall(r"\d+(?:,\d{3})+|\d+(?:\.\d+)?", text)}
+    answers_of_day = [name for name in ALL if name.startswith(f"{day}-")]
+    assert said and answers_of_day
+    for name in answers_of_day:
+        for number in numbers_of(check.get(name).variables(given(name))["solved"]):
+            forms = {number, round(number), round(number, 2), round(100 * number)} - {0, 1}
+            assert not forms & said, name
