@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-from helpers.data import online, splits
+from helpers.data import downloads, splits
 from helpers.packages import catalogue
 from helpers.settings import DATA
 
@@ -195,5 +195,5 @@ LOADERS: dict[str, Callable] = {
     "news_articles": _news_articles,
     "health_tweets": _health_tweets,
     "support_tickets": _support_tickets,
-    **online.LOADERS,
+    **downloads.LOADERS,
 }

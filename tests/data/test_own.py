@@ -16,9 +16,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from helpers.data import splits
-from helpers.data.sets.sets import load_csv
-from helpers.data.sets.own import FEWEST, DataError
+from helpers.data import load_csv, splits
+from helpers.data.own import FEWEST, DataError
 
 COUNCIL = ROOT / "data" / "council_messages.csv"
 # Short texts (under 8 words, so that none is another's near-duplicate), alternately civil and uncivil.

@@ -13,9 +13,9 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from helpers.data import online, sets, splits
+from helpers.data import downloads, sets, splits
 
-NAMES = [name for name in sets.LOADERS if name not in online.LOADERS]  # those: test_online_data.py
+NAMES = [name for name in sets.LOADERS if name not in downloads.LOADERS]  # those: test_downloads.py
 LARGE = {"health_tweets", "political_newsgroups"}
 
 

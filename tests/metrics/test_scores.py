@@ -122,28 +122,28 @@ def test_confusion_has_the_truth_in_rows_and_predictions_in_columns():
 def test_compute_metrics_equals_scikit_learn_on_the_largest_logit(drawn):
     truth, predicted = drawn[0], drawn[1]["SVM"]
     logits = np.eye(3)[predicted] + np.random.default_rng(1).random((200, 3)) / 2
-    scores = scores.compute_metrics(EvalPrediction(predictions=(logits, "hidden states"), label_ids=truth))
+    found = scores.compute_metrics(EvalPrediction(predictions=(logits, "hidden states"), label_ids=truth))
     theirs = classification_report(truth, predicted, output_dict=True, zero_division=0)
-    assert np.isclose(scores.pop("accuracy"), theirs["accuracy"])
-    for name, score in scores.items():
+    assert np.isclose(found.pop("accuracy"), theirs["accuracy"])
+    for name, score in found.items():
         first, last = name.split("_")
         row, part = ("macro avg", last) if first == "macro" else (last, first)
         assert score == theirs[row]["f1-score" if part == "f1" else part], name
-    assert len(scores) == 3 + 3 * 3 and all(type(score) is float for score in scores.values())
+    assert len(found) == 3 + 3 * 3 and all(type(score) is float for score in found.values())
 
 
 def test_compute_metrics_names_every_class_of_the_model_and_answers_what_does_not_fit():
-    def scores(logits, labels):
+    def scored(logits, labels):
         return scores.compute_metrics(EvalPrediction(predictions=np.array(logits, float), label_ids=np.array(labels)))
 
-    found = scores([[2, 1, 0], [0, 1, 0]], [0, 1])
+    found = scored([[2, 1, 0], [0, 1, 0]], [0, 1])
     assert found["f1_2"] == 0 and found["macro_f1"] == 1  # nothing is of class 2 and nothing was called so
     with pytest.raises(ValueError, match="num_labels="):
-        scores([[1], [2]], [0, 1])
+        scored([[1], [2]], [0, 1])
     with pytest.raises(ValueError, match="label_ids holds 2"):
-        scores([[1, 0], [0, 1]], [0, 2])
+        scored([[1, 0], [0, 1]], [0, 2])
     with pytest.warns(UserWarning, match="Lower the learning rate"):
-        scores([[np.nan, np.nan], [0, 1]], [0, 1])
+        scored([[np.nan, np.nan], [0, 1]], [0, 1])
 
 
 def test_the_trainer_evaluates_with_it_and_nothing_is_left_in_the_cache(tmp_path, monkeypatch):
@@ -160,9 +160,9 @@ def test_the_trainer_evaluates_with_it_and_nothing_is_left_in_the_cache(tmp_path
         eval_dataset=rows,
         compute_metrics=scores.compute_metrics,
     )
-    scores, predicted = trainer.evaluate(), trainer.predict(rows).predictions.argmax(axis=1)
-    assert scores["eval_macro_f1"] == f1_score(rows["label"][:], predicted, average="macro", zero_division=0)
-    assert {"eval_accuracy", "eval_f1_0", "eval_recall_2"} <= set(scores)
+    evaluated, predicted = trainer.evaluate(), trainer.predict(rows).predictions.argmax(axis=1)
+    assert evaluated["eval_macro_f1"] == f1_score(rows["label"][:], predicted, average="macro", zero_division=0)
+    assert {"eval_accuracy", "eval_f1_0", "eval_recall_2"} <= set(evaluated)
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 

@@ -61,10 +61,10 @@ def test_the_worst_come_first(pairs):
     assert translations.worst(texts, pairs["pt"], "pt", count=2) == [5, 9]
 
 
-@pytest.mark.parametrize(("translations", "references"), [([], []), (["a"], ["a", "b"])])
-def test_as_many_references_as_translations_are_needed(translations, references):
+@pytest.mark.parametrize(("hypotheses", "references"), [([], []), (["a"], ["a", "b"])])
+def test_as_many_references_as_translations_are_needed(hypotheses, references):
     with pytest.raises(ValueError, match="Give as many of both"):
-        translations.scores(translations, references, "pt")
+        translations.scores(hypotheses, references, "pt")
 
 
 def test_each_translation_needs_its_category():
