@@ -2,9 +2,8 @@
 
 from helpers.plots import diagrams, results, searches
 from helpers.plots.attention import causal_mask, head_view, heads, heatmap, model_view
-from helpers.plots.figures import COLOURS, show, use_style
+from helpers.plots.diagrams import COLORS, show
 
 __all__ = [
-    "COLOURS", "causal_mask", "diagrams", "head_view", "heads", "heatmap", "model_view", "results", "searches", "show",
-    "use_style",
+    "COLORS", "causal_mask", "diagrams", "head_view", "heads", "heatmap", "model_view", "results", "searches", "show",
 ]  # fmt: skip

@@ -1,22 +1,62 @@
-"""Drawings of boxes and arrows: how the parts of a model, or the steps of learning, follow each other."""
+"""What every figure shares, its colors and how it is shown; and drawings of boxes and arrows."""
+
+import io
 
 import matplotlib.pyplot as plt
+from IPython.display import display
 
-BLUE, LIGHT = "#0072B2", "#E8F1FA"
+# Okabe and Ito (2008), "Color Universal Design": eight colors told apart with every kind of color vision.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+BLUE, LIGHT = COLORS[0], "#E8F1FA"
+
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLORS)
+# viridis has even steps in lightness: it can be read in gray, too.
+plt.rcParams.update({"image.cmap": "viridis", "axes.spines.top": False, "axes.spines.right": False, "font.size": 10})
+
+
+def show(figure: plt.Figure, alt: str) -> None:
+    """Display a figure with its alternative text, and close it.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to show, as a PNG picture.
+    alt : str
+        One or two sentences that say what there is to see. Screen readers read them, and they appear in place of the
+        picture where none can be shown.
+
+    Raises
+    ------
+    ValueError
+        Where the alternative text is missing.
+    """
+    if not alt.strip():
+        raise ValueError('A figure needs its alternative text: show(figure, alt="what there is to see").')
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=100, bbox_inches="tight")
+    plt.close(figure)
+    content = {"image/png": picture.getvalue(), "text/plain": alt}
+    display(content, raw=True, metadata={"image/png": {"alt": alt}})
 
 
 def transfer_learning() -> plt.Figure:
-    """Two routes to a classifier: pretraining and fine-tuning above, training from nothing below."""
+    """Draw two routes to a classifier: pretraining and fine-tuning above, training from nothing below.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Day 1 shows it before it compares the two.
+    """
     figure, ax = _canvas((9, 3), (-1.2, 11.4), (-1.5, 1.6))
     boxes = {
-        "unlabelled text\n(books, Wikipedia, web)": (0, 1),
+        "unlabeled text\n(books, Wikipedia, web)": (0, 1),
         "pretraining\n(guess hidden words)": (3, 1),
         "pretrained\nmodel": (5.6, 1),
         "fine-tuning": (8, 1),
         "your classifier": (10.4, 1),
-        "a few hundred\nlabelled texts": (8, -0.2),
+        "a few hundred\nlabeled texts": (8, -0.2),
         "random numbers": (0, -1.1),
-        "training on many labelled texts": (5, -1.1),
+        "training on many labeled texts": (5, -1.1),
         "a classifier": (10.4, -1.1),
     }
     _draw(ax, boxes, [(0, 1), (1, 2), (2, 3), (3, 4), (5, 3), (6, 7), (7, 8)])
@@ -24,7 +64,13 @@ def transfer_learning() -> plt.Figure:
 
 
 def architecture() -> plt.Figure:
-    """The way of a text through a transformer: tokenize, embed, then layers of attention and feed-forward networks."""
+    """Draw the way of a text through a transformer: tokenize, embed, attend, feed forward.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Day 1 shows it as the plan of the day.
+    """
     figure, ax = _canvas((9, 2.2), (-1, 10.6), (-1.1, 1.3))
     boxes = {
         '"We the\npeople"': (0, 0),

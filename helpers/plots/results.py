@@ -1,6 +1,6 @@
 """The charts of results: losses, calibration, precision and recall, learning curves, shares over time.
 
-Each function draws, shows and closes one figure; the numbers that it shows stand in its alternative text too.
+Each function draws, shows and closes one figure; its alternative text has the numbers that it shows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.plots import figures
+from helpers.plots.diagrams import show
 
 
 def lengths(words: Mapping[str, Sequence[int]], title: str) -> None:
-    """Histograms of text lengths, in words, one for each class. words: class name to the length of each text."""
+    """Draw histograms of text lengths, one for each class.
+
+    Parameters
+    ----------
+    words : mapping of str to sequence of int
+        For each class, the number of words of each of its texts.
+    title : str
+        Above the figure.
+    """
     figure, axis = plt.subplots(figsize=(7, 2.6))
     longest = max(max(values) for values in words.values())
     for name, values in words.items():
@@ -22,11 +30,19 @@ def lengths(words: Mapping[str, Sequence[int]], title: str) -> None:
     axis.set(xlabel="words in a text", ylabel="texts", title=title)
     axis.legend()
     medians = ", ".join(f"{name} {np.median(values):.0f}" for name, values in words.items())
-    figures.show(figure, f"Histogram of text lengths by class. {title}. Median words: {medians}.")
+    show(figure, f"Histogram of text lengths by class. {title}. Median words: {medians}.")
 
 
 def losses(trainer, title: str) -> None:
-    """Training and validation loss of a trained transformers Trainer, by epoch."""
+    """Draw the training and validation loss of a training, by epoch. Day 2 teaches to read it.
+
+    Parameters
+    ----------
+    trainer : transformers.Trainer
+        After `train()`, with losses logged and evaluations done.
+    title : str
+        Above the figure.
+    """
     history = pd.DataFrame(trainer.state.log_history)
     figure, axis = plt.subplots(figsize=(6, 2.8))
     told = []
@@ -36,26 +52,41 @@ def losses(trainer, title: str) -> None:
         told.append(f"{name} loss from {points[column].iloc[0]:.2f} to {points[column].iloc[-1]:.2f}")
     axis.set(xlabel="epoch", ylabel="loss", title=title)
     axis.legend()
-    figures.show(figure, f"{title}: {'; '.join(told)}.")
+    show(figure, f"{title}: {'; '.join(told)}.")
 
 
 def calibration(table: pd.DataFrame, title: str) -> None:
-    """Share that is true against the probability given; table: of `helpers.metrics.intervals.calibration_table`."""
+    """Draw the share of texts that are positive against the probability that a model gave. Day 2, calibration.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `helpers.metrics.calibration_table` gives it: "mean probability", "share true" and "n" of each bin.
+    title : str
+        Above the figure.
+    """
     shown = table[table["n"] > 0]
     figure, axis = plt.subplots(figsize=(3.8, 3.4))
-    axis.plot([0, 1], [0, 1], color="grey", linestyle="--", label="calibrated")
+    axis.plot([0, 1], [0, 1], color="gray", linestyle="--", label="calibrated")
     axis.scatter(shown["mean probability"], shown["share true"], s=20 + 3 * shown["n"], label="texts (size: how many)")
     axis.set(xlabel="mean probability given", ylabel="share that is true", title=title)
     axis.legend(fontsize=8)
     points = zip(shown["mean probability"], shown["share true"], shown["n"], strict=True)
     told = "; ".join(f"given {given:.2f}, true {true:.2f} ({n} texts)" for given, true, n in points)
-    figures.show(figure, f"{title}. Points of probability given against share true, beside the diagonal: {told}.")
+    show(figure, f"{title}. Points of probability given against share true, next to the diagonal: {told}.")
 
 
 def precision_recall(precision, recall, points: Mapping[str, tuple[float, float]], title: str) -> None:
-    """The curve over all thresholds, and named points on or beside it.
+    """Draw the curve of precision and recall over all thresholds, with named points.
 
-    precision, recall: as scikit-learn's precision_recall_curve gives them. points: name to (precision, recall).
+    Parameters
+    ----------
+    precision, recall : arrays of shape (thresholds + 1,)
+        As scikit-learn's `precision_recall_curve` gives them.
+    points : mapping of str to (precision, recall)
+        To mark, such as a threshold that was chosen, or another model.
+    title : str
+        Above the figure.
     """
     figure, axis = plt.subplots(figsize=(4.8, 3.4))
     axis.plot(recall, precision, label="all thresholds")
@@ -64,13 +95,18 @@ def precision_recall(precision, recall, points: Mapping[str, tuple[float, float]
     axis.set(xlabel="recall", ylabel="precision", title=title, ylim=(0, 1.03))
     axis.legend(fontsize=8)
     told = "; ".join(f"{name}: precision {p:.2f}, recall {r:.2f}" for name, (p, r) in points.items())
-    figures.show(figure, f"{title}. Precision against recall for all thresholds, with points. {told}.")
+    show(figure, f"{title}. Precision against recall for all thresholds, with points. {told}.")
 
 
 def learning_curves(curve: pd.DataFrame, title: str) -> None:
-    """Mean score by number of labels with a band from lowest to highest draw.
+    """Draw the mean score by number of labels, with a band from the lowest to the highest draw.
 
-    curve: one row for each training, with columns system, labels and "macro F1".
+    Parameters
+    ----------
+    curve : pandas.DataFrame
+        One row for each training, with columns "system", "labels" and "macro F1".
+    title : str
+        Above the figure.
     """
     bands = curve.groupby(["system", "labels"])["macro F1"].agg(["mean", "min", "max"])
     figure, axis = plt.subplots(figsize=(5.6, 3.2))
@@ -80,23 +116,30 @@ def learning_curves(curve: pd.DataFrame, title: str) -> None:
         axis.plot(rows.index, rows["mean"], marker="o", label=name)
         axis.fill_between(rows.index, rows["min"], rows["max"], alpha=0.25)
         told.append(f"{name}: " + ", ".join(f"{labels} labels {mean:.2f}" for labels, mean in rows["mean"].items()))
-    axis.set(xlabel="labelled texts", ylabel="macro F1", xscale="log", title=title)
+    axis.set(xlabel="labeled texts", ylabel="macro F1", xscale="log", title=title)
     sizes = sorted(curve["labels"].unique())
     axis.set_xticks(sizes, sizes)
     axis.minorticks_off()
     axis.legend()
-    figures.show(figure, f"{title}. {'; '.join(told)}.")
+    show(figure, f"{title}. {'; '.join(told)}.")
 
 
 def shares_by_period(shares: pd.DataFrame, counts: pd.Series, xlabel: str, ylabel: str, title: str) -> None:
-    """One line for each measure (column) over periods (rows), with 95 % intervals of a share (Wilson 1927).
+    """Draw a line for each measure over periods, with 95 % intervals of a share (Wilson 1927).
 
-    shares: between 0 and 1. counts: how many texts each period has.
+    Parameters
+    ----------
+    shares : pandas.DataFrame of shape (periods, measures)
+        Shares between 0 and 1.
+    counts : pandas.Series of length periods
+        How many texts each period has.
+    xlabel, ylabel, title : str
+        Names of the axes, and what is above the figure.
     """
     figure, axis = plt.subplots(figsize=(7, 3.4))
     markers, told = "osD^vP", []
     for number, (measure, values) in enumerate(shares.items()):
-        ends = [wilson(share, n) for share, n in zip(values, counts, strict=True)]
+        ends = [_wilson(share, n) for share, n in zip(values, counts, strict=True)]
         low, high = np.transpose(ends)
         places = np.arange(len(shares)) + 0.07 * (number - (shares.shape[1] - 1) / 2)
         spread = [np.maximum(values - low, 0), np.maximum(high - values, 0)]
@@ -105,10 +148,10 @@ def shares_by_period(shares: pd.DataFrame, counts: pd.Series, xlabel: str, ylabe
     axis.set_xticks(range(len(shares)), [str(period) for period in shares.index])
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, 1.02))
     axis.legend(fontsize=8, ncols=2)
-    figures.show(figure, f"{title}. {ylabel} by {xlabel}, with 95 % intervals. {'; '.join(told)}.")
+    show(figure, f"{title}. {ylabel} by {xlabel}, with 95 % intervals. {'; '.join(told)}.")
 
 
-def wilson(share: float, n: int) -> tuple[float, float]:
+def _wilson(share: float, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share of n texts, by scipy."""
     interval = stats.binomtest(round(share * n), n).proportion_ci(method="wilson")
     return interval.low, interval.high

@@ -1,25 +1,33 @@
 """The charts of a hyperparameter search: sweeps, where the trials lie, and the best score so far.
 
-Each function draws, shows and closes one figure; the numbers that it shows stand in its alternative text too.
+Each function draws, shows and closes one figure; its alternative text has the numbers that it shows.
 """
 
+import math
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from helpers.plots import figures
+from helpers.plots.diagrams import show
 
 
 def sweeps(table: pd.DataFrame, default: Mapping[str, float], ylabel: str, title: str) -> None:
-    """One panel for each hyperparameter: mean score by its value, with a band from lowest to highest seed.
+    """Draw a panel for each hyperparameter: mean score by its value, with a band from the lowest to the highest seed.
 
-    table: a row for each training, with columns hyperparameter, value, score. default: the value that the others keep
-    meanwhile, drawn as a dashed line. Values that span more than a factor of ten are drawn on a logarithmic scale.
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A row for each training, with columns "hyperparameter", "value" and "score". Values that span more than a factor
+        of ten are drawn on a logarithmic scale.
+    default : mapping of str to float
+        The value of each hyperparameter while another one is varied, drawn as a dashed line.
+    ylabel, title : str
+        Name of the score, and what is above the figure.
     """
     names = list(dict.fromkeys(table["hyperparameter"]))
-    rows = -(-len(names) // 3)
+    rows = math.ceil(len(names) / 3)
     figure, axes = plt.subplots(
         rows, min(3, len(names)), figsize=(8.4, 2.2 * rows), sharey=True, squeeze=False, layout="constrained"
     )
@@ -29,7 +37,7 @@ def sweeps(table: pd.DataFrame, default: Mapping[str, float], ylabel: str, title
         axis.plot(band.index, band["mean"], marker="o", markersize=4)
         axis.fill_between(band.index, band["min"], band["max"], alpha=0.25)
         if name in default:
-            axis.axvline(default[name], color="grey", linestyle="--")
+            axis.axvline(default[name], color="gray", linestyle="--")
         if band.index.min() > 0 and band.index.max() > 10 * band.index.min():
             axis.set_xscale("log")
         axis.set(xlabel=name)
@@ -39,14 +47,20 @@ def sweeps(table: pd.DataFrame, default: Mapping[str, float], ylabel: str, title
     for axis in axes.flat[len(names) :]:
         axis.set_axis_off()
     figure.suptitle(title)
-    figures.show(figure, f"{title}. {ylabel} by the value of one hyperparameter, means over seeds. {'; '.join(told)}.")
+    show(figure, f"{title}. {ylabel} by the value of one hyperparameter, means over seeds. {'; '.join(told)}.")
 
 
 def places(trials: pd.DataFrame, x: str, y: str, title: str) -> None:
-    """Where in two of the hyperparameters each sampler put its trials; the colour is the score, later ones are larger.
+    """Draw where each sampler put its trials in two of the hyperparameters: colored by score, later ones larger.
 
-    trials: a row for each trial, in order, with columns sampler, score and the two hyperparameters x and y; x is drawn
-    on a logarithmic scale.
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        A row for each trial, in order, with columns "sampler", "score" and the two hyperparameters.
+    x, y : str
+        The two hyperparameters; x is drawn on a logarithmic scale.
+    title : str
+        Above the figure.
     """
     samplers = list(dict.fromkeys(trials["sampler"]))
     figure, axes = plt.subplots(
@@ -62,15 +76,18 @@ def places(trials: pd.DataFrame, x: str, y: str, title: str) -> None:
     axes[0].set_ylabel(y)
     figure.colorbar(points, ax=axes, label="score")
     figure.suptitle(title)
-    figures.show(
-        figure, f"{title}. Points of {x} and {y}, coloured by score, larger where they came later. {'; '.join(told)}."
-    )
+    show(figure, f"{title}. Points of {x} and {y}, colored by score, larger where they came later. {'; '.join(told)}.")
 
 
 def best_so_far(trials: pd.DataFrame, ylabel: str, title: str) -> None:
-    """The best score after each trial: mean over repetitions, with a band that holds the middle 80 % of them.
+    """Draw the best score after each trial: the mean over repetitions, with a band that holds the middle 80 % of them.
 
-    trials: a row for each trial, in order, with columns sampler, seed and score.
+    Parameters
+    ----------
+    trials : pandas.DataFrame
+        A row for each trial, in order, with columns "sampler", "seed" and "score".
+    ylabel, title : str
+        Name of the score, and what is above the figure.
     """
     trials = trials.assign(trial=trials.groupby(["sampler", "seed"]).cumcount() + 1)
     trials["best"] = trials.groupby(["sampler", "seed"])["score"].cummax()
@@ -86,4 +103,4 @@ def best_so_far(trials: pd.DataFrame, ylabel: str, title: str) -> None:
     settled = trials[trials["trial"] >= min(3, trials["trial"].max())]["best"]
     axis.set(xlabel="trials", ylabel=ylabel, title=title, ylim=(settled.quantile(0.02), settled.max() + 0.002))
     axis.legend()
-    figures.show(figure, f"{title}. {ylabel} so far by number of trials, means over repetitions. {'; '.join(told)}.")
+    show(figure, f"{title}. {ylabel} so far by number of trials, means over repetitions. {'; '.join(told)}.")
