@@ -1,4 +1,4 @@
-"""What every test shares: the packages source, and no network but the loopback once everything is fetched."""
+"""What every test shares: no GPU, and no network but the loopback once everything is fetched."""
 
 import os
 import shutil
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-os.environ["WORKSHOP_SOURCE"] = "packages"
-os.environ["HF_HUB_OFFLINE"] = "1"
+from helpers import settings
+
+os.environ["HF_HUB_CACHE"] = str(settings.HUB_CACHE)  # as setup() sets it
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the saved outputs are the CPU's
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +70,7 @@ def hub_repositories(tmp_path_factory):
 
 @pytest.fixture
 def hub(hub_repositories):
-    """A stand-in for the Hugging Face Hub that serves every repository of the catalogue, and fails when told to."""
+    """A stand-in for the Hugging Face Hub that serves these repositories, and fails when told to."""
     from hub_server import StandIn
 
     with StandIn() as server:
@@ -80,11 +81,10 @@ def hub(hub_repositories):
 
 @pytest.fixture
 def hub_environment(hub, tmp_path) -> dict[str, str]:
-    """The environment of a learner with the stand-in Hub, an empty cache, and seconds of patience."""
+    """The environment of a learner with the stand-in Hub in place of the Hub, and an empty cache."""
     free = {name: value for name, value in os.environ.items() if not name.startswith(("WORKSHOP_", "HF_"))}
     return free | {
         "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path / "hf"), "WORKSHOP_CACHE": str(tmp_path / "cache"),
-        "HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost",
-        "WORKSHOP_SIZE": "small",
+        "HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1",
+        "NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost",
     }  # fmt: skip

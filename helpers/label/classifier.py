@@ -1,4 +1,4 @@
-"""A fine-tuned classifier from its folder, labelling lists of texts fast: sorted by length, in batches."""
+"""A fine-tuned classifier from its folder, which labels lists of texts fast: sorted by length, in batches."""
 
 import hashlib
 import json
@@ -18,13 +18,29 @@ MODEL_FILES = {".json", ".safetensors", ".txt", ".model"}
 
 
 class Classifier:
-    """A model with its tokenizer.
+    """A model with its tokenizer, loaded in float32.
 
-    names: the classes, in the order of the model's outputs. longest: how many tokens the model takes.
+    Parameters
+    ----------
+    folder : str or Path
+        What `helpers.training.save(trainer, folder)` or `trainer.save_model(folder)` wrote.
+    device : str or torch.device
+        Where to compute.
+
+    Attributes
+    ----------
+    names : list of str
+        The classes, in the order of the model's outputs.
+    longest : int
+        How many tokens the model takes.
+
+    Raises
+    ------
+    LabelError
+        Where the folder holds no classifier.
     """
 
     def __init__(self, folder: str | Path, device: str | torch.device = "cpu"):
-        """Load what `trainer.save_model(folder)` wrote, in float32. Raises LabelError where it is no classifier."""
         folder = Path(folder)
         self.names = class_names(folder)
         local = {"local_files_only": True, "trust_remote_code": False}
@@ -56,11 +72,27 @@ class Classifier:
         batch_size: int | None = None,
         on_batch: Callable[[int], object] = lambda count: None,
     ) -> tuple[np.ndarray, int]:
-        """The probability of each class for each text, (texts, classes) float32, and how many texts were cut.
+        """Compute the probability of each class for each text.
 
-        Rows of empty and missing texts hold NaN. batch_size: texts at once (128 on a GPU; on a processor 32, and 64 in
-        short numbers). on_batch: called with the number of texts done after each batch.
-        Raises LabelError where the GPU's memory or the range of its numbers does not suffice, or the model gives none.
+        Parameters
+        ----------
+        texts : list of str or None
+            None, empty texts and "NA" count as missing.
+        batch_size : int, optional
+            Texts at once. By default 128 on a GPU; on a processor 32, and 64 in bfloat16.
+        on_batch : callable
+            Called after each batch with the number of texts done in it.
+
+        Returns
+        -------
+        tuple of numpy.ndarray and int
+            Probabilities, (texts, classes) float32, with NaN in the rows of missing texts; and how many texts were
+            truncated.
+
+        Raises
+        ------
+        LabelError
+            Where the GPU's memory or the range of its numbers does not suffice, or the results are not numbers.
         """
         batch_size = batch_size or self._batch_size()
         result = np.full((len(texts), len(self.names)), np.nan, dtype=np.float32)
@@ -69,7 +101,7 @@ class Classifier:
         if not places:
             return result, 0
         encoded, cut = self._tokens([texts[place] for place in places])
-        # Like lengths share a batch, so that little is padded; the longest come first, so that too little memory
+        # Like lengths share a batch, so little is padded; the longest come first, so too little memory
         # shows at once.
         order = sorted(range(len(places)), key=lambda place: -len(encoded[place]["input_ids"]))
         found = []
@@ -102,12 +134,12 @@ class Classifier:
         if self.model.dtype == torch.float16:
             return "The model's numbers left the range of float16. Set WORKSHOP_PRECISION=float32."
         return (
-            "The model's results are not numbers (NaN) instead of probabilities from 0 to 1: its training went astray. "
-            "Train it anew with a lower learning rate."
+            "The model's results are not numbers (NaN) instead of probabilities from 0 to 1: its training failed. "
+            "Train it again with a lower learning rate."
         )
 
     def _tokens(self, texts: list[str]) -> tuple[list[dict[str, list[int]]], int]:
-        """The model's inputs for each text, cut to the longest it takes; and how many had to be cut."""
+        """The model's inputs for each text, truncated to the longest it takes; and how many had to be."""
         encoded = self.tokenizer(texts, truncation=True, max_length=self.longest)
         full = [text for text, ids in zip(texts, encoded["input_ids"], strict=True) if len(ids) == self.longest]
         whole = self.tokenizer(full, verbose=False)["input_ids"] if full else []
@@ -116,9 +148,22 @@ class Classifier:
 
 
 def class_names(folder: Path) -> list[str]:
-    """What the model in a folder calls its classes, in the order of its outputs; reads no weights.
+    """Read what the model in a folder calls its classes; its weights are not read.
 
-    Raises LabelError where the folder holds no classifier with names, weights as safetensors and a tokenizer.
+    Parameters
+    ----------
+    folder : Path
+        What `trainer.save_model(folder)` wrote.
+
+    Returns
+    -------
+    list of str
+        In the order of the model's outputs.
+
+    Raises
+    ------
+    LabelError
+        Where the folder holds no classifier with names, weights as safetensors and a tokenizer.
     """
     if not folder.is_dir():
         raise LabelError(f"There is no folder {folder}. --model takes the folder that trainer.save_model(...) wrote.")

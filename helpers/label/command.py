@@ -21,20 +21,20 @@ The output is the table as it was, every row and column in its place, with new c
   predicted_label         the class with the highest probability
   probability_NAME        one column for each class: its probability, from 0 to 1
 An empty or missing text (also NA) gets an empty label. A text longer than the model takes
-is cut: only its beginning is read. How many there were of either is said at the end.
+is truncated: only its beginning is read. The end of the run says how many there were of either.
 """
 
 EXAMPLES = """\
 examples:
   python -m helpers.label tweets.csv --model my-model --text tweet
-      writes tweets.labelled.csv
+      writes tweets.labeled.csv
   python -m helpers.label speeches.parquet --model my-model --text speech --output speeches.csv
       reads Parquet and writes CSV
   accelerate launch --multi_gpu --num_processes 2 -m helpers.label tweets.csv --model my-model --text tweet
       shares the work among two GPUs (or, without GPUs, among two processes)
 
-It can be stopped at any time (Ctrl-C, or the computer going off): the same command goes on
-where it stopped. Until it is done, the finished part lies in a folder OUTPUT.parts.
+It can be stopped at any time (Ctrl-C, or a power cut): the same command continues where it
+stopped. Until then, the finished part is in a folder OUTPUT.parts.
 
 The number format is the fastest that your processor or GPU has; probabilities differ a little
 between formats. For the same ones everywhere, set WORKSHOP_PRECISION=float32 before.
@@ -42,10 +42,19 @@ between formats. For the same ones everywhere, set WORKSHOP_PRECISION=float32 be
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """What was written where: the output, its rows, and how many texts were empty or missing, and how many cut.
+class Labeled:
+    """What was written.
 
-    longest: how many tokens the model takes. resumed: rows that an earlier run had done.
+    Attributes
+    ----------
+    output : Path
+        The new file.
+    rows, empty, cut : int
+        Its rows; how many texts were empty or missing; how many were truncated.
+    longest : int
+        How many tokens the model takes.
+    resumed : int
+        Rows that an earlier run had labeled.
     """
 
     output: Path
@@ -58,11 +67,11 @@ class Labelled:
     def __str__(self) -> str:
         lines = [f"{self.output} is written. Rows: {self.rows:,}."]
         if self.resumed:
-            lines.append(f"Rows that an earlier run had labelled: {self.resumed:,}.")
+            lines.append(f"Rows that an earlier run had labeled: {self.resumed:,}.")
         if self.empty:
             lines.append(f"Empty or missing texts, whose label is empty: {self.empty:,}.")
         if self.cut:
-            lines.append(f"Texts that were cut, so that only their first {self.longest} tokens count: {self.cut:,}.")
+            lines.append(f"Texts that were truncated to their first {self.longest} tokens: {self.cut:,}.")
         return "\n".join(lines)
 
 
@@ -76,21 +85,45 @@ def label_file(
     restart: bool = False,
     progress: bool = True,
     rows_per_part: int = ROWS_PER_PART,
-) -> Labelled | None:
-    """Label every text of a CSV or Parquet file; stopped and called again, it goes on.
+) -> Labeled | None:
+    """Label every text of a CSV or Parquet file; stopped and called again, it continues. Taught on Day 2.
 
-    path: the file, .parquet or .csv (UTF-8; commas, semicolons, tabs or pipes). model: the folder of the classifier.
-    text: the column that holds the texts. output: .csv or .parquet; by default `path` with .labelled before its ending.
-    batch_size: texts at once (default: what suits the device). restart: begin anew, and replace the output when done.
-    progress: show a bar with the time left. rows_per_part: how many rows are in memory, and lost at most by a stop.
+    Parameters
+    ----------
+    path : str or Path
+        The table: .parquet, or .csv in UTF-8 with commas, semicolons, tabs or pipes.
+    model : str or Path
+        The folder of the classifier.
+    text : str
+        The column with the texts.
+    output : str or Path, optional
+        .csv or .parquet; by default `path` with .labeled before its ending.
+    batch_size : int, optional
+        Texts at once; by default what suits the device.
+    restart : bool
+        Start again, and replace the output when done.
+    progress : bool
+        Show a bar with the time left.
+    rows_per_part : int
+        How many rows are in memory, and lost at most by a stop.
 
-    Returns what was written; None in the processes of `accelerate launch` that only help. Raises LabelError.
+    Returns
+    -------
+    Labeled or None
+        What was written; None in the processes of `accelerate launch` that only help.
+
+    Raises
+    ------
+    LabelError
+        Where the table, the model or the output cannot be used; the message says what to do.
     """
     path, model = Path(path).expanduser(), Path(model).expanduser()
     source = open_table(path, text)
+    if output is None and not restart:
+        _check_first_edition(path)
     output = output_path(path, output)
-    from helpers import runtime  # takes seconds: mistakes in the names above show before
-    from helpers.label import classifier  # takes seconds: mistakes in the names above show before
+    from helpers import runtime  # these take seconds: mistakes in the names above show before
+    from helpers.label import classifier
     from helpers.label.parts import Parts
 
     schema = output_schema(source.schema, classifier.class_names(model), path)
@@ -116,11 +149,23 @@ def label_file(
         totals = parts.finish(number_of_parts, schema, source)
     finally:
         parts.release()
-    return Labelled(output, **totals, longest=loaded.longest, resumed=resumed)
+    return Labeled(output, **totals, longest=loaded.longest, resumed=resumed)
+
+
+def _check_first_edition(path: Path) -> None:
+    """Say what the first edition, which spelled the output's name otherwise, left of the same table."""
+    old = path.with_suffix(f".labelled{path.suffix}")
+    if ((parts := old.with_name(f"{old.name}.parts")) / "run.json").exists():
+        raise LabelError(
+            f"{parts} holds an unfinished run of the workshop's first edition. Pass --output {old} to continue it, or "
+            "--restart to start again."
+        )
+    if old.exists():
+        print(f"{old} is an output of the workshop's first edition, and stays as it is.")
 
 
 def _label_chunks(source, rows_per_part, label, parts, before, team, progress) -> tuple[int, int]:
-    """Label and keep the chunks that fall to this process and are not done yet.
+    """Label and write the chunks that fall to this process and are not done yet.
 
     Returns how many chunks there are in all, and how many rows had been done before.
     """
@@ -161,7 +206,7 @@ class _Team:
                 torch.set_num_threads(max(1, os.cpu_count() // here))
 
     def wait(self) -> None:
-        """Wait until every process is here."""
+        """Wait until every process has come to this point."""
         if self.state:
             self.state.wait_for_everyone()
 
@@ -179,7 +224,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--text", required=True, metavar="COLUMN", help="the column that holds the texts")
     parser.add_argument(
-        "--output", metavar="FILE", help=".csv or .parquet (default: FILE with .labelled before its ending)"
+        "--output", metavar="FILE", help=".csv or .parquet (default: FILE with .labeled before its ending)"
     )
     parser.add_argument(
         "--batch-size",
@@ -188,22 +233,22 @@ def main(arguments: list[str]) -> int:
         help="texts that go through the model at once (default: what suits the device); fewer need less memory",
     )
     parser.add_argument(
-        "--restart", action="store_true", help="begin anew: drop an unfinished run, and replace the output when done"
+        "--restart", action="store_true", help="start again: drop an unfinished run, and replace the output when done"
     )
     given = parser.parse_args(arguments)
-    # Nothing is fetched: the model lies in a folder. Set before Hugging Face's libraries are imported.
+    # Nothing is fetched: the model is in a folder. Set before Hugging Face's libraries are imported.
     os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
     try:
-        labelled = label_file(**vars(given))
+        labeled = label_file(**vars(given))
     except LabelError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         again = " without --restart" if given.restart else ""
-        print(f"Stopped. The same command{again} goes on from here.", file=sys.stderr)
+        print(f"Stopped. The same command{again} continues from here.", file=sys.stderr)
         return 130
-    if labelled:
-        print(labelled)
+    if labeled:
+        print(labeled)
     return 0
 
 

@@ -22,10 +22,30 @@ class LabelError(ValueError):
 
 
 class CsvTable:
-    """A CSV file in UTF-8 with a header. Every cell is read and kept as text: 007 stays 007 and NA stays NA.
+    """A CSV file in UTF-8 with a header, checked to its last line. Cells stay text: 007 stays 007 and NA stays NA.
 
-    schema: a text column for each name in the header. rows: how many. has_bom: whether a byte order mark comes first.
-    Raises LabelError where the file is not such a table, to its last line, or has no column `text`.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    text : str
+        The column with the texts.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        A text column for each name in the header.
+    rows : int
+        How many rows there are below the header.
+    separator : str
+        Between cells.
+    has_bom : bool
+        Whether a byte order mark comes first.
+
+    Raises
+    ------
+    LabelError
+        Where the file is not such a table, or has no such column.
     """
 
     def __init__(self, path: Path, text: str):
@@ -38,7 +58,7 @@ class CsvTable:
         _check_column(path, self.schema, text)
         with path.open("rb") as file:
             self.has_bom = file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
-        # The whole file, now: a broken line far down would show after hours, and mending it would make another input.
+        # All of it, now: a broken line far down would show after hours, and correcting it would make another input.
         self._check_widths()
         self.rows = sum(len(table) for table in self.chunks(ROWS_CHECKED))
 
@@ -57,7 +77,7 @@ class CsvTable:
             raise self._not_utf8() from None
         except pd.errors.ParserError as error:
             raise LabelError(
-                f"{self.path} is broken as a CSV file: {str(error).strip()}. Mend that line, then start again."
+                f"{self.path} is broken as a CSV file: {str(error).strip()}. Correct that line, then start again."
             ) from None
 
     def _check_widths(self) -> None:
@@ -71,8 +91,8 @@ class CsvTable:
                     if len(row) > len(self.schema):
                         raise LabelError(
                             f"{self.path} is broken as a CSV file: line {end + 1:,} has {len(row):,} cells, the header "
-                            f"{len(self.schema):,}. Mend that line (a text that holds the separator "
-                            f"{self.separator!r} must stand in quotes), then start again."
+                            f"{len(self.schema):,}. Correct that line (a text with the separator "
+                            f"{self.separator!r} must be in quotes), then start again."
                         )
                     end = rows.line_num
         except UnicodeDecodeError:
@@ -89,7 +109,7 @@ class CsvTable:
         return names
 
     def _not_utf8(self) -> LabelError:
-        """The error for the first byte that is no UTF-8, found anew: a reader knows its place in a buffer only."""
+        """The error for the first byte that is not UTF-8; it is searched for, because readers do not give its line."""
         decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
         try:
             with self.path.open("rb") as file:
@@ -103,8 +123,8 @@ class CsvTable:
         else:
             what = "it was changed while it was read"
         return LabelError(
-            f"{self.path} is not in UTF-8: {what}. If only that line is damaged, type it anew; otherwise save the file "
-            'as "CSV UTF-8" from the spreadsheet, or in R with fileEncoding = "UTF-8".'
+            f"{self.path} is not in UTF-8: {what}. If only that line is damaged, type it again; otherwise save the "
+            'file as "CSV UTF-8" from the spreadsheet, or in R with fileEncoding = "UTF-8".'
         )
 
 
@@ -137,7 +157,25 @@ class ParquetTable:
 
 
 def open_table(path: Path, text: str) -> CsvTable | ParquetTable:
-    """The table in a file by its ending, to be read in chunks. Raises LabelError where it cannot be."""
+    """Open a table by its ending, to be read in chunks.
+
+    Parameters
+    ----------
+    path : Path
+        A .csv or .parquet file.
+    text : str
+        The column with the texts.
+
+    Returns
+    -------
+    CsvTable or ParquetTable
+        The table, checked.
+
+    Raises
+    ------
+    LabelError
+        Where the file cannot be read as a table with such a column.
+    """
     if not path.is_file():
         raise LabelError(f"There is no file {path} (looked in {Path.cwd()}).")
     _check_ending(path)
@@ -153,8 +191,11 @@ def _check_ending(path: Path) -> None:
 
 
 def output_path(path: Path, output: str | Path | None) -> Path:
-    """Where the output goes. Raises LabelError for an ending that cannot be written, and for the input itself."""
-    place = Path(output).expanduser() if output else path.with_suffix(f".labelled{path.suffix}")
+    """Where the output goes; by default beside the input, with .labeled before its ending.
+
+    Raises LabelError for an ending that cannot be written, and for the input itself.
+    """
+    place = Path(output).expanduser() if output else path.with_suffix(f".labeled{path.suffix}")
     _check_ending(place)
     if place.exists() and place.samefile(path):
         raise LabelError(f"The output would replace the input {path}. Name another --output.")
@@ -171,9 +212,23 @@ def output_schema(schema: pa.Schema, names: list[str], path: Path) -> pa.Schema:
 
 
 def with_labels(table: pa.Table, schema: pa.Schema, names: list[str], probabilities: np.ndarray) -> pa.Table:
-    """A chunk with its new columns: the likeliest of `names` and all probabilities, empty in rows that hold NaN.
+    """Add the new columns to a chunk: the most probable class and all probabilities.
 
-    schema: of the result. probabilities: (rows, names), kept with six decimals.
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Some rows of the input.
+    schema : pyarrow.Schema
+        The result's.
+    names : list of str
+        The classes.
+    probabilities : numpy.ndarray
+        (rows, classes), written with six decimals; rows with NaN get empty cells.
+
+    Returns
+    -------
+    pyarrow.Table
+        The same rows with the new columns.
     """
     empty = np.isnan(probabilities[:, 0])
     best = np.where(empty, 0, probabilities.argmax(axis=1))

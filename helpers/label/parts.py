@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from helpers.label.files import CsvTable, LabelError, ParquetTable
+from helpers.settings import atomic
 
 COUNTS = ("empty", "cut")  # counted in each part, and kept in it
 
@@ -34,11 +35,26 @@ class Parts:
         self.lock = FileLock(self.folder / "lock")
 
     def begin(self, run: dict, restart: bool = False, free: tuple[str, ...] = ()) -> set[int]:
-        """Start the folder, or go on with one of the same run; release() must follow. Returns the chunks done before.
+        """Start the folder, or continue one of the same run; release() must follow.
 
-        run: what the parts depend on; entries named in `free` may differ from the earlier run's, which then hold.
-        restart: throw such parts away; an output that is there stays until finish() replaces it.
-        Raises LabelError where the output is there already, another run is at work, or the parts are of another run.
+        Parameters
+        ----------
+        run : dict
+            What the parts depend on.
+        restart : bool
+            Throw parts of an earlier run away; an output that is there stays until finish() replaces it.
+        free : tuple of str
+            Entries of `run` that may differ from the earlier run's, which then hold.
+
+        Returns
+        -------
+        set of int
+            The chunks that an earlier run has done.
+
+        Raises
+        ------
+        LabelError
+            Where the output is there already, another run is at work, or the parts are of another run.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -57,7 +73,7 @@ class Parts:
         for left_over in self.folder.iterdir():
             if left_over.name != "lock":
                 left_over.unlink()
-        self._write(self.run_file, lambda file: file.write(json.dumps(run, indent=2).encode()))
+        _write(self.run_file, lambda file: file.write(json.dumps(run, indent=2).encode()))
         return set()
 
     def release(self) -> None:
@@ -73,19 +89,31 @@ class Parts:
         if not self._path(number).exists():
             return False
         if pq.read_metadata(self._path(number)).num_rows != rows:
-            raise LabelError(f"{self._path(number)} does not fit the input. Pass --restart to begin anew.")
+            raise LabelError(f"{self._path(number)} does not fit the input. Pass --restart to start again.")
         return True
 
     def save(self, number: int, table: pa.Table, counts: dict[str, int]) -> None:
-        """Keep a labelled chunk, and with it what was counted in it."""
+        """Write a labeled chunk, and in it what was counted."""
         counted = {name: str(count) for name, count in counts.items()}
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), **counted})
-        self._write(self._path(number), lambda file: pq.write_table(table, file))
+        _write(self._path(number), lambda file: pq.write_table(table, file))
 
     def finish(self, number_of_parts: int, schema: pa.Schema, source: CsvTable | ParquetTable) -> Counter:
-        """Join the parts into the output and remove them. Gives the sums of rows and of what was counted.
+        """Join the parts into the output and remove them.
 
-        schema: the output's. source: the input; a CSV output takes over its separator and byte order mark.
+        Parameters
+        ----------
+        number_of_parts : int
+            How many chunks the input has.
+        schema : pyarrow.Schema
+            The output's.
+        source : CsvTable or ParquetTable
+            The input; a CSV output takes over its separator and byte order mark.
+
+        Returns
+        -------
+        Counter
+            The sums of rows and of what was counted.
         """
         totals = Counter(dict.fromkeys(("rows", *COUNTS), 0))
 
@@ -96,10 +124,12 @@ class Parts:
                 totals.update({"rows": table.num_rows, **counts})
                 yield table
 
+        joined = self.folder / "joined"  # not beside the output, where a kill would leave it
         if self.output.suffix.lower() == ".csv":
-            self._write(self.output, lambda file: _join_csv(tables(), file, schema, source))
+            _write(joined, lambda file: _join_csv(tables(), file, schema, source))
         else:
-            self._write(self.output, lambda file: _join_parquet(tables(), file, schema))
+            _write(joined, lambda file: _join_parquet(tables(), file, schema))
+        joined.replace(self.output)
         self.run_file.unlink()  # from here on the output counts as complete, whatever is left of the folder
         self._remove()
         return totals
@@ -117,17 +147,16 @@ class Parts:
         if differ:
             raise LabelError(
                 f"{self.folder} holds an unfinished run that differs in: {', '.join(differ)}. Give what that run was "
-                "given, and it goes on; or pass --restart to throw its parts away; or name another --output."
+                "given to continue it; or pass --restart to throw its parts away; or name another --output."
             )
 
-    def _write(self, place: Path, write: Callable) -> None:
-        """Give a file its name only when its bytes are on the disk."""
-        temporary = self.folder / f"{place.name}.{os.getpid()}"
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(place)
+
+def _write(place: Path, write: Callable) -> None:
+    """Give a file its name only when its bytes are on the disk, even if the power fails."""
+    with atomic(place) as temporary, temporary.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _join_csv(tables: Iterable[pa.Table], file: BinaryIO, schema: pa.Schema, source: CsvTable | ParquetTable) -> None:

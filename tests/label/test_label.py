@@ -14,19 +14,19 @@ import pytest
 import torch
 from conftest import ROOT
 from transformers import (
+    AutoModel,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
     BertModel,
-    TrainingArguments,
 )
 
-from helpers import precision
+from helpers import packages, runtime
 from helpers.label import classifier, command, files, parts
-from helpers.packages import models
 from helpers.label.files import LabelError
 
+ENCODER = packages.published("minilm")
 NAMES = ["against", "for", "neither"]
 WORDS = ["the", "senate", "voted", "on", "a", "bill", "about", "schools", "while", "nobody", "was", "listening"]
 ENVIRONMENT = {**os.environ, "WORKSHOP_PRECISION": "float32", "OMP_NUM_THREADS": "1"}
@@ -41,7 +41,7 @@ def always_the_same_numbers(monkeypatch):
 
 
 def save_model(folder, names=NAMES, **settings):
-    tokenizer = AutoTokenizer.from_pretrained(models.checkpoint("encoder"))
+    tokenizer = AutoTokenizer.from_pretrained(ENCODER)
     torch.manual_seed(0)
     # Large weights, so that texts differ in their probabilities.
     sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
@@ -102,12 +102,12 @@ def test_every_row_of_a_csv_gets_the_label_the_model_gives_its_text_alone(tmp_pa
     )
     before.to_csv(path, index=False)
     done = run(path, model)
-    assert (done.output, done.rows, done.empty, done.cut, done.resumed) == (tmp_path / "t.labelled.csv", 50, 0, 0, 0)
+    assert (done.output, done.rows, done.empty, done.cut, done.resumed) == (tmp_path / "t.labeled.csv", 50, 0, 0, 0)
     after = pd.read_csv(done.output, dtype=str, keep_default_na=False)
     pd.testing.assert_frame_equal(after[list(before)], before, check_dtype=False)
     assert list(after)[3:] == ["predicted_label", *(f"probability_{name}" for name in NAMES)]
     assert_labels_are_the_models_own(after, one_by_one)
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["t.csv", "t.labelled.csv"]
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["t.csv", "t.labeled.csv"]
 
 
 def test_a_parquet_file_keeps_its_types_and_its_index(tmp_path, model, one_by_one):
@@ -151,7 +151,7 @@ def test_what_stands_in_a_cell_comes_back_as_it_was(tmp_path, model, inside):
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["id", "text", "note"], *before])
     header, rows = read_csv(run(tmp_path / "t.csv", model).output)
     assert header[:3] == ["id", "text", "note"] and [row[:3] for row in rows] == before
-    again = pd.read_csv(tmp_path / "t.labelled.csv", dtype=str, keep_default_na=False)
+    again = pd.read_csv(tmp_path / "t.labeled.csv", dtype=str, keep_default_na=False)
     assert len(again) == len(before)
 
 
@@ -184,16 +184,33 @@ def test_an_empty_line_in_a_table_of_texts_alone_is_a_row(tmp_path, model):
     assert [row[0] for row in rows] == ["the senate", "", "voted"]
 
 
+def test_what_the_first_edition_left_is_named_and_its_unfinished_run_can_be_continued(
+    tmp_path, model, monkeypatch, capsys
+):
+    """Its outputs had another spelling."""
+    path, old = tmp_path / "t.csv", tmp_path / "t.labelled.csv"
+    pd.DataFrame({"text": texts(40)}).to_csv(path, index=False)
+    unfinished(path, model, monkeypatch, output=old)
+    with pytest.raises(LabelError, match="unfinished run of the workshop's first edition. Pass --output .*t.labelled"):
+        run(path, model)
+    assert not (tmp_path / "t.labeled.csv.parts").exists()
+    assert run(path, model, output=old).resumed == 32
+    before = old.read_bytes()
+    done = run(path, model)
+    assert "t.labelled.csv is an output of the workshop's first edition" in capsys.readouterr().out
+    assert done.output == tmp_path / "t.labeled.csv" and old.read_bytes() == before
+
+
 def test_a_table_without_rows_gives_one_without_rows(tmp_path, model):
     (tmp_path / "t.csv").write_text("id,text\n")
     assert run(tmp_path / "t.csv", model).rows == 0
-    assert (tmp_path / "t.labelled.csv").read_text().startswith("id,text,predicted_label,probability_against")
+    assert (tmp_path / "t.labeled.csv").read_text().startswith("id,text,predicted_label,probability_against")
     pd.DataFrame({"text": pd.Series([], dtype=str)}).to_parquet(tmp_path / "t.parquet")
     assert len(pd.read_parquet(run(tmp_path / "t.parquet", model).output)) == 0
 
 
 @pytest.mark.parametrize("rows", [0, 3])
-def test_a_parquet_column_without_a_single_text_is_left_unlabelled(tmp_path, model, rows):
+def test_a_parquet_column_without_a_single_text_is_left_unlabeled(tmp_path, model, rows):
     pq.write_table(pa.table({"text": pa.nulls(rows)}), tmp_path / "t.parquet")  # its type is null, not string
     done = run(tmp_path / "t.parquet", model)
     assert (done.rows, done.empty) == (rows, rows)
@@ -205,7 +222,7 @@ def test_texts_longer_than_the_model_takes_are_counted_and_read_to_there(tmp_pat
     frame = pd.DataFrame({"text": ["voted", too_long, fits, "senate " * 600]})
     frame.to_csv(tmp_path / "t.csv", index=False)
     done = run(tmp_path / "t.csv", model)
-    assert done.cut == 2 and "only their first 512 tokens count: 2." in str(done)
+    assert done.cut == 2 and "truncated to their first 512 tokens: 2." in str(done)
     found = pd.read_csv(done.output)["probability_for"]
     assert found[1] == found[2] == found[3] == pytest.approx(one_by_one(fits)[1], abs=1e-5)
 
@@ -233,7 +250,8 @@ def killed(moment):
         if count + 1 == moment: os.kill(os.getpid(), signal.SIGKILL)
         count += 2
     os.replace = replace
-    command.label_file(path, model=model, text="text", output=f"{folder}/{moment}.csv", progress=False, rows_per_part=16)
+    output = f"{folder}/{moment}.csv"
+    command.label_file(path, model=model, text="text", output=output, progress=False, rows_per_part=16)
     os._exit(0)
 
 for moment in range(100):
@@ -252,12 +270,11 @@ def test_after_a_kill_at_any_moment_the_same_command_gives_the_undisturbed_outpu
     undisturbed = run(path, model).output.read_bytes()
     program = [sys.executable, "-c", KILLED_AT_EVERY_STEP, str(model), str(path), str(tmp_path)]
     killed = subprocess.run(program, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True)
-    assert killed.stdout.strip() == "12", (
-        killed.stderr
-    )  # names for run.json, four parts and the output; before and after
-    resumed = [run(path, model, output=tmp_path / f"{moment}.csv").resumed for moment in range(12)]
-    assert resumed == [0, 0, 0, 16, 16, 32, 32, 48, 48, 50, 50, 50]
-    for moment in range(12):
+    # Before and after each of: run.json, four parts, and the output twice (joined, then in its place).
+    assert killed.stdout.strip() == "14", killed.stderr
+    resumed = [run(path, model, output=tmp_path / f"{moment}.csv").resumed for moment in range(14)]
+    assert resumed == [0, 0, 0, 16, 16, 32, 32, 48, 48, 50, 50, 50, 50, 50]
+    for moment in range(14):
         assert (tmp_path / f"{moment}.csv").read_bytes() == undisturbed, moment
     assert not list(tmp_path.glob("*.parts"))
 
@@ -276,14 +293,14 @@ def unfinished(path, model, monkeypatch, keep=lambda number: number < 2, **optio
             run(path, model, **options)
 
 
-def test_parts_done_by_several_processes_are_gone_on_with_by_one(tmp_path, model, monkeypatch):
+def test_parts_done_by_several_processes_are_continued_by_one(tmp_path, model, monkeypatch):
     path = tmp_path / "t.csv"
     pd.DataFrame({"text": texts(70)}).to_csv(path, index=False)
     undisturbed = run(path, model).output.read_bytes()
     unfinished(path, model, monkeypatch, keep=lambda number: number in (1, 3), output=tmp_path / "u.csv")
     done = run(path, model, output=tmp_path / "u.csv")
     assert done.output.read_bytes() == undisturbed and done.resumed == 32
-    assert "an earlier run had labelled: 32." in str(done)
+    assert "an earlier run had labeled: 32." in str(done)
 
 
 def test_two_processes_of_accelerate_launch_go_on_and_give_the_same_file(tmp_path, model, monkeypatch, one_by_one):
@@ -293,20 +310,12 @@ def test_two_processes_of_accelerate_launch_go_on_and_give_the_same_file(tmp_pat
     unfinished(path, model, monkeypatch, output=tmp_path / "u.csv", rows_per_part=command.ROWS_PER_PART)
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    command = [
-        "-m",
-        "helpers.label.command",
-        str(path),
-        "--model",
-        str(model),
-        "--text",
-        "text",
-        "--output",
-        f"{tmp_path}/u.csv",
-    ]
-    said = subprocess.run(launch + command, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True)
+    given = [str(path), "--model", str(model), "--text", "text", "--output", f"{tmp_path}/u.csv"]
+    said = subprocess.run(
+        [*launch, "-m", "helpers.label", *given], env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True
+    )
     assert said.returncode == 0, said.stderr
-    assert "Rows: 4,500." in said.stdout and "labelled: 2,000." in said.stdout and said.stdout.count("Rows:") == 1
+    assert "Rows: 4,500." in said.stdout and "labeled: 2,000." in said.stdout and said.stdout.count("Rows:") == 1
     together = pd.read_csv(tmp_path / "u.csv")
     # Another number of threads may sum in another order.
     pd.testing.assert_frame_equal(together, alone, atol=1e-5, rtol=0)  # each process has fewer threads
@@ -315,7 +324,7 @@ def test_two_processes_of_accelerate_launch_go_on_and_give_the_same_file(tmp_pat
 @pytest.mark.parametrize(
     "what", ["time of the input's last change", "model", "text column", "rows per part", "number format"]
 )
-def test_an_unfinished_run_of_something_else_is_not_gone_on_with(tmp_path, model, monkeypatch, what):
+def test_an_unfinished_run_of_something_else_is_not_continued(tmp_path, model, monkeypatch, what):
     path = tmp_path / "t.csv"
     pd.DataFrame({"text": texts(40), "other": texts(40, seed=1)}).to_csv(path, index=False)
     unfinished(path, model, monkeypatch)
@@ -342,7 +351,7 @@ def test_a_run_goes_on_in_the_number_format_it_began_with(tmp_path, model, monke
     in_float32 = run(path, model).output.read_bytes()
     unfinished(path, model, monkeypatch, output=tmp_path / "u.csv")
     monkeypatch.delenv("WORKSHOP_PRECISION")
-    monkeypatch.setattr(precision, "_times_faster", lambda: 9.0)
+    monkeypatch.setattr(runtime, "_times_faster", lambda: 9.0)
     assert run(path, model, output=tmp_path / "u.csv").output.read_bytes() == in_float32
     assert run(path, model, output=tmp_path / "v.csv").output.read_bytes() != in_float32
 
@@ -350,7 +359,7 @@ def test_a_run_goes_on_in_the_number_format_it_began_with(tmp_path, model, monke
 def test_a_second_run_of_the_same_output_at_the_same_time_is_turned_away(tmp_path, model):
     path = tmp_path / "t.csv"
     pd.DataFrame({"text": texts(3)}).to_csv(path, index=False)
-    first = parts.Parts(tmp_path / "t.labelled.csv")
+    first = parts.Parts(tmp_path / "t.labeled.csv")
     first.begin({})
     with pytest.raises(LabelError, match="Another run is writing"):
         run(path, model, restart=True)
@@ -359,14 +368,14 @@ def test_a_second_run_of_the_same_output_at_the_same_time_is_turned_away(tmp_pat
 
 
 def test_an_output_that_is_there_is_replaced_only_where_asked(tmp_path, model):
-    path, output = tmp_path / "t.csv", tmp_path / "t.labelled.csv"
+    path, output = tmp_path / "t.csv", tmp_path / "t.labeled.csv"
     pd.DataFrame({"text": texts(3)}).to_csv(path, index=False)
     output.write_text("mine")
     with pytest.raises(LabelError, match="is there already. Pass --restart to replace it, or another --output"):
         run(path, model)
     assert output.read_text() == "mine"
     assert len(pd.read_csv(run(path, model, restart=True).output)) == 3
-    (tmp_path / "t.labelled.csv.parts").mkdir()  # as a kill right at the end leaves it
+    (tmp_path / "t.labeled.csv.parts").mkdir()  # as a kill right at the end leaves it
     with pytest.raises(LabelError, match="is there already"):
         run(path, model)
     assert not list(tmp_path.glob("*.parts"))
@@ -376,7 +385,7 @@ def test_an_output_that_is_there_is_replaced_only_where_asked(tmp_path, model):
 
 
 def test_a_finished_output_stays_until_a_new_run_replaces_it(tmp_path, model, monkeypatch):
-    path, output = tmp_path / "t.csv", tmp_path / "t.labelled.csv"
+    path, output = tmp_path / "t.csv", tmp_path / "t.labeled.csv"
     pd.DataFrame({"text": texts(40)}).to_csv(path, index=False)
     old = run(path, model).output.read_bytes()
     pd.DataFrame({"text": texts(40, seed=1)}).to_csv(path, index=False)
@@ -389,7 +398,7 @@ def test_a_finished_output_stays_until_a_new_run_replaces_it(tmp_path, model, mo
 
 
 def test_a_run_that_replaces_an_output_is_not_disturbed_by_one_without_restart(tmp_path, model):
-    path, output = tmp_path / "t.csv", tmp_path / "t.labelled.csv"
+    path, output = tmp_path / "t.csv", tmp_path / "t.labeled.csv"
     pd.DataFrame({"text": texts(3)}).to_csv(path, index=False)
     output.write_text("mine")
     first = parts.Parts(output)
@@ -429,23 +438,23 @@ def test_the_output_may_lie_in_the_home_folder(tmp_path, model, monkeypatch):
         ("t.xlsx", "text\na\n", r'ends in ".xlsx". It can be .csv or .parquet'),
     ],
 )
-def test_a_table_that_cannot_be_labelled_says_why(tmp_path, model, name, content, message):
+def test_a_table_that_cannot_be_labeled_says_why(tmp_path, model, name, content, message):
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(LabelError, match=message):
         run(tmp_path / name, model)
-    assert not (tmp_path / f"t.labelled.{name[2:]}").exists()
+    assert not (tmp_path / f"t.labeled.{name[2:]}").exists()
 
 
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ("München,0".encode("latin-1"), r"line 60,002 has the byte 0xFC .*type it anew.*CSV UTF-8"),
+        ("München,0".encode("latin-1"), r"line 60,002 has the byte 0xFC .*type it again.*CSV UTF-8"),
         ("東京".encode()[:-1], r"line 60,002 has the byte 0xE4 "),  # as a download that broke off ends
-        (b"a,b,0", "broken as a CSV file.*line 60,002.*Mend that line"),
+        (b"a,b,0", "broken as a CSV file.*line 60,002.*Correct that line"),
         (b'"a,0', "broken as a CSV file"),
     ],
 )
-def test_a_broken_line_far_down_is_told_before_anything_is_labelled(tmp_path, model, monkeypatch, broken, message):
+def test_a_broken_line_far_down_is_told_before_anything_is_labeled(tmp_path, model, monkeypatch, broken, message):
     path = tmp_path / "t.csv"
     lines = [b"text,id", *(f"the senate – voted {n},{n}".encode() for n in range(60_000))]
     assert sum(map(len, lines)) > files.BLOCK
@@ -496,7 +505,9 @@ def test_a_folder_that_is_no_classifier_says_what_it_lacks(tmp_path, model):
     refused(tmp_path / "run", "models in folders inside it: checkpoint-10")
     (tmp_path / "run" / "adapter_config.json").touch()
     refused(tmp_path / "run", "adapters.*merge_and_unload")
-    refused(models.checkpoint("encoder"), "no classification head: it is a BertModel")
+    body = tmp_path / "encoder"
+    AutoModel.from_pretrained(ENCODER).save_pretrained(body)
+    refused(body, "no classification head: it is a BertModel")
     refused(broken(model, tmp_path / "unnamed", id2label=None), r"classes are called.*model.config.id2label = \{0:")
     refused(broken(model, tmp_path / "numbered", id2label={"0": "LABEL_0", "1": "LABEL_1"}), "classes are called")
     refused(broken(model, tmp_path / "scores", problem_type="regression"), "does not choose one")
@@ -524,8 +535,8 @@ def test_a_folder_that_is_no_classifier_says_what_it_lacks(tmp_path, model):
     ("number_format", "message"),
     [
         ("float16", "range of float16. Set WORKSHOP_PRECISION=float32"),
-        ("bfloat16", "training went astray. Train it anew with a lower learning rate"),
-        ("float32", "training went astray. Train it anew with a lower learning rate"),
+        ("bfloat16", "training failed. Train it again with a lower learning rate"),
+        ("float32", "training failed. Train it again with a lower learning rate"),
     ],
 )
 def test_results_that_are_no_numbers_are_not_passed_off_as_labels(model, number_format, message):
@@ -540,7 +551,7 @@ def test_the_program_says_what_it_did_or_what_is_wrong(tmp_path, model, capsys):
     (tmp_path / "t.csv").write_text("text\nthe senate\n")
     given = [str(tmp_path / "t.csv"), "--model", str(model), "--text"]
     assert command.main([*given, "text"]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 't.labelled.csv'} is written. Rows: 1.\n"
+    assert capsys.readouterr().out == f"{tmp_path / 't.labeled.csv'} is written. Rows: 1.\n"
     assert command.main([*given, "tweet"]) == 1
     said = capsys.readouterr()
     assert said.out == "" and 'Column "tweet" not found' in said.err and "Traceback" not in said.err
@@ -555,26 +566,3 @@ def test_the_help_names_what_is_written_and_an_example(capsys):
     said = capsys.readouterr().out
     for word in ("predicted_label", "probability_", "--model my-model --text tweet", "OUTPUT.parts", "--restart"):
         assert word in said
-
-
-def test_training_arguments_are_such_that_the_trainer_takes_them(tmp_path, monkeypatch):
-    for wanted, expected in [("bfloat16", {"bf16": True, "use_cpu": True}), ("float32", {})]:
-        monkeypatch.setenv("WORKSHOP_PRECISION", wanted)
-        assert precision.training_arguments("cpu") == expected
-        assert precision.inference_format("cpu") == wanted
-        assert TrainingArguments(tmp_path, **precision.training_arguments("cpu")).bf16 == (wanted == "bfloat16")
-
-
-def test_whether_bfloat16_is_fast_is_measured_on_the_processor_and_asked_of_the_gpu(monkeypatch):
-    monkeypatch.delenv("WORKSHOP_PRECISION")
-    assert precision.fast_bfloat16("cpu") == (precision._times_faster() > 1.5)
-    assert not precision.fast_bfloat16("mps") and precision.training_arguments("mps") == {}
-    for capability, expected in [((8, 0), {"bf16": True}), ((7, 5), {"fp16": True}), ((6, 1), {})]:
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
-        assert precision.training_arguments("cuda") == expected
-
-
-def test_a_wrong_precision_is_named_with_what_it_can_be(monkeypatch):
-    monkeypatch.setenv("WORKSHOP_PRECISION", "half")
-    with pytest.raises(ValueError, match="WORKSHOP_PRECISION is 'half'. It can be: float32, bfloat16"):
-        precision.fast_bfloat16("cpu")
