@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 
+import numpy
+import psutil
 import torch
 
 from helpers import packages, settings
+from helpers.packages.catalogue import first_edition
 from helpers.settings import SIZES, SOURCES, chosen
 
 SHOWN_VERSIONS = ("torch", "transformers", "datasets", "scikit-learn")
@@ -75,7 +78,8 @@ def setup(source: str = "packages", size: str | None = None, seed: int = 0) -> W
     packages.published("minilm")  # the encoder of all three days
     device = "cuda" if torch.cuda.is_available() else "cpu"
     random.seed(seed)
-    _seed(seed)
+    numpy.random.seed(seed)
+    torch.manual_seed(seed)
     # True, and of no use to a learner; the last one is peft's to correct.
     warnings.filterwarnings("ignore", message="IProgress not found|.*pin_memory|.*is_gradient_checkpointing")
     workshop = Workshop(device, source, size, seed, training_arguments(device))
@@ -96,13 +100,6 @@ def _set_environment() -> bool:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice on loading is explained on Day 2
     hub = sys.modules.get("huggingface_hub.constants")
     return hub is not None and not (hub.HF_HUB_OFFLINE and str(settings.HUB_CACHE) == hub.HF_HUB_CACHE)
-
-
-def _seed(seed: int) -> None:
-    import numpy
-
-    numpy.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 def fast_bfloat16(device: str | torch.device) -> bool:
@@ -172,8 +169,6 @@ def _times_faster(width: int = 512, seconds: float = 0.1) -> float:
 
 
 def _print_table(workshop: Workshop, too_late: bool) -> None:
-    import psutil
-
     memory = psutil.virtual_memory().available / 1e9
     existing = next(path for path in (settings.CACHE, *settings.CACHE.parents) if path.exists())
     disk = shutil.disk_usage(existing).free / 1e9
@@ -190,9 +185,11 @@ def _print_table(workshop: Workshop, too_late: bool) -> None:
     lines += [("version", f"{name} {metadata.version(name)}", "") for name in SHOWN_VERSIONS]
     for name, value, advice in lines:
         print(f"{name:12} {value:44} {'-> ' + advice if advice else 'ok'}")
+    if first_edition():
+        print(first_edition())
 
 
-MODELS = {"packages": "from Python packages, without the Hub", "hub": "from the Hugging Face Hub"}
+MODELS = {"packages": "from Python packages, without the Hub", "hub": "from the Hub instead of stand-ins"}
 TOO_LATE = "transformers was imported before this cell: restart the kernel and run this cell first"
 
 

@@ -47,7 +47,7 @@ def atomic(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        Where it shall be. A file that is there is replaced; a folder must not be there.
+        Where it will be. A file that is there is replaced; a folder must not be there.
 
     Yields
     ------
@@ -62,6 +62,14 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         _remove(temporary)
+
+
+def file_mode(folder: Path) -> int:
+    """The mode of a file in this folder that is open to the people to whom the folder is open.
+
+    For libraries that choose a mode of their own: safetensors lets only the owner read what it writes.
+    """
+    return folder.stat().st_mode & 0o666
 
 
 def _remove(path: Path) -> None:

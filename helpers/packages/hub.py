@@ -8,7 +8,7 @@ from pathlib import Path
 
 from helpers import settings
 from helpers.packages import hub_download
-from helpers.packages.catalogue import repository_folder
+from helpers.packages.catalogue import CATALOGUE, published, repository_folder
 from helpers.packages.wheels import run_with_bar
 
 
@@ -27,9 +27,9 @@ def download(name: str, repo_type: str = "model", files: str | list[str] | None 
     Returns
     -------
     bool
-        True once everything is there: from then on the name works in every cell, without a network. Otherwise one
-        sentence says why not; without an answer within three seconds it gives up. What came before an interruption
-        stays, and the next call goes on from there.
+        True once everything is there: from then on the name works in every cell, without a network. Otherwise False,
+        and one printed sentence says why; it gives up where the first answer takes more than three seconds. What
+        came before an interruption stays, and the next call goes on from there.
 
     Raises
     ------
@@ -40,17 +40,16 @@ def download(name: str, repo_type: str = "model", files: str | list[str] | None 
         raise ValueError(f'repo_type is {repo_type!r}. It can be "model" or "dataset".')
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise ValueError(
-            f'{name!r} is no name of the Hub. It must be owner/name, such as "google-bert/bert-base-uncased".'
+            f'{name!r} is not a name of the Hub. It must be owner/name, such as "google-bert/bert-base-uncased".'
         )
     patterns = [files] if isinstance(files, str) else list(files or [])
     folder = repository_folder(name, repo_type)
+    carried = {found.get("repository"): entry for entry, found in CATALOGUE["packages"].items()}
+    if name in carried and repo_type == "model" and not patterns:
+        published(carried[name])  # the packages have it
+        return True
     if _is_there(folder, patterns):
         return True
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        print(f"{name} was not downloaded: the cache {settings.CACHE} cannot be written ({error.strerror}).")
-        return False
     last = _run(name, repo_type, patterns, folder)
     if not last["done"]:
         print(f"{name} was not downloaded: the Hub {last['error'] or 'could not be asked'}.")
@@ -58,7 +57,7 @@ def download(name: str, repo_type: str = "model", files: str | list[str] | None 
 
 
 def _is_there(folder: Path, patterns: list[str]) -> bool:
-    """Whether an earlier call brought everything, at the commit that the name stands for."""
+    """Whether an earlier call brought everything, at the commit in refs/main."""
     refs = folder / "refs"
     try:
         commit = (refs / hub_download.mark(patterns)).read_text(encoding="utf-8")
@@ -68,7 +67,7 @@ def _is_there(folder: Path, patterns: list[str]) -> bool:
 
 
 def _run(name: str, repo_type: str, patterns: list[str], folder: Path) -> dict:
-    """Run the download in a process of its own; its last word."""
+    """Run the download in a process of its own; whether it is done, or why not."""
     environment = os.environ | {
         "HF_HUB_OFFLINE": "0", "HF_HUB_CACHE": str(settings.HUB_CACHE), "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_XET": "1",  # one way to download, which goes on where it broke off

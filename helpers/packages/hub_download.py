@@ -13,12 +13,10 @@ from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 PATIENCE = 3  # seconds for the first answer, looking up the address included
 SETTINGS = ("*.json", "*.txt", "*.spm", "*.model", "*.codes", "*.jinja")  # configuration and every kind of tokenizer
-WEIGHTS = (
-    "model*.safetensors",
-    "pytorch_model*.bin",
-)  # the second, which transformers reads as mere numbers, if need be
+WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")  # the first of these that a repository has
 TABLES = ("*.parquet",)
 
 
@@ -45,12 +43,12 @@ def wanted(names: list[str], kind: str, patterns: list[str]) -> list[str]:
     return found
 
 
-def describe(name: str, kind: str):
+def describe(name: str, kind: str, revision: str):
     """What the Hub says of a repository: commit and files. Raises Failed without an answer within PATIENCE."""
     from huggingface_hub import HfApi
 
     replies = []
-    ask = partial(HfApi().repo_info, name, repo_type=kind, files_metadata=True, timeout=PATIENCE)
+    ask = partial(HfApi().repo_info, name, repo_type=kind, revision=revision, files_metadata=True, timeout=PATIENCE)
 
     def target() -> None:
         try:
@@ -72,18 +70,26 @@ def describe(name: str, kind: str):
 
 
 def download(name: str, kind: str, patterns: list[str]) -> None:
-    """Bring the files of a repository into the Hugging Face cache, and mark it once they are all there."""
+    """Bring the files of a repository into the Hugging Face cache, and mark it once they are all there.
+
+    Only then refs/main names the commit, so that nothing reads half a model. A commit that it names already is kept:
+    what comes later belongs to the same one.
+    """
     from huggingface_hub import constants, snapshot_download
 
-    found = describe(name, kind)
+    refs = Path(constants.HF_HUB_CACHE) / f"{kind}s--{name.replace('/', '--')}" / "refs"
+    before = (refs / "main").read_text(encoding="utf-8") if (refs / "main").is_file() else ""
+    found = describe(name, kind, before or "main")
     sizes = {file.rfilename: file.size or 0 for file in found.siblings}
     files = wanted(list(sizes), kind, patterns)
     say(bytes=sum(sizes[file] for file in files))
-    snapshot = Path(snapshot_download(name, repo_type=kind, allow_patterns=[*map(_literal, files)]))
+    patterns_of_files = [_literal(file) for file in files]
+    snapshot = Path(snapshot_download(name, repo_type=kind, revision=found.sha, allow_patterns=patterns_of_files))
     if missing := [file for file in files if not (snapshot / file).exists()]:
         raise Failed(f"stopped answering before {missing[0]} was here; run the cell again, and it goes on")
-    folder = Path(constants.HF_HUB_CACHE) / f"{kind}s--{name.replace('/', '--')}"
-    (folder / "refs" / mark(patterns)).write_text(snapshot.name, encoding="utf-8")
+    refs.mkdir(exist_ok=True)
+    for ref in ("main", mark(patterns)):
+        (refs / ref).write_text(found.sha, encoding="utf-8")
 
 
 def _literal(name: str) -> str:
@@ -93,7 +99,8 @@ def _literal(name: str) -> str:
 
 def in_words(error: Exception) -> str:
     """Why it failed, as the end of a sentence that begins with "the Hub"."""
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RevisionNotFoundError
 
     if isinstance(error, Failed):
         return str(error)
@@ -102,8 +109,12 @@ def in_words(error: Exception) -> str:
         chain.append(chain[-1].__cause__ or chain[-1].__context__)
     if any(getattr(each, "errno", None) == errno.ENOSPC for each in chain):
         return "answers, but the disk is full: make room, run the cell again, and it goes on"
+    if any(isinstance(each, OSError) and each.errno in UNWRITABLE and each.filename for each in chain):
+        return f"answers, but {constants.HF_HUB_CACHE} cannot be written: set WORKSHOP_CACHE to a folder of your own"
     if any("CERTIFICATE_VERIFY_FAILED" in str(each) for each in chain):
         return "shows a certificate that is unknown here: set SSL_CERT_FILE to your network's file of certificates"
+    if isinstance(error, RevisionNotFoundError):
+        return "no longer has the version in the cache: remove the folder of that name there, and run the cell again"
     if isinstance(error, GatedRepoError):
         return "wants you to accept this repository's terms first, on its page, and a token (HF_TOKEN)"
     status = next((each.response.status_code for each in chain if isinstance(each, HfHubHTTPError)), None)

@@ -70,6 +70,8 @@ def _folder(stand_in: StandIn) -> Path:
                 with settings.atomic(place) as temporary:
                     temporary.mkdir()
                     stand_in.make(temporary)
+                    for path in temporary.iterdir():
+                        path.chmod(settings.file_mode(temporary))
     return place
 
 

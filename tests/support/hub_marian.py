@@ -17,6 +17,7 @@ BART = {
     "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
     "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64,
 }  # fmt: skip
+QUERY = 40000.0  # large enough for all attention to go to one position
 MEANING = [*range(8, 16), *range(24, 32)]  # where a position's slow waves are nearly constant: the pieces' own places
 
 
@@ -26,9 +27,12 @@ def texts(column: str) -> list[str]:
         return [row[column] for row in csv.DictReader(file)]
 
 
-def marian(folder: Path, source: str, target: str) -> MarianMTModel:
-    """The model, and into the folder its tokenizer: two sentencepiece files and one vocabulary, as Helsinki's have."""
-    pieces = _pieces(folder, source, target)
+def marian(folder: Path, source: str, target: str, language: str = "") -> MarianMTModel:
+    """The model, and into the folder its tokenizer: two sentencepiece files and one vocabulary, as Helsinki's have.
+
+    language: the token that a text begins with where a model writes several languages, such as ">>por<<".
+    """
+    pieces = _pieces(folder, source, target, [language] if language else [])
     _write(folder / "vocab.json", {piece: number for number, piece in enumerate(pieces)})
     _write(folder / "tokenizer_config.json", {"source_lang": source, "target_lang": target, "model_max_length": 512})
     pad = len(pieces) - 1
@@ -36,12 +40,12 @@ def marian(folder: Path, source: str, target: str) -> MarianMTModel:
     model = MarianMTModel(MarianConfig(**BART, vocab_size=len(pieces), bos_token_id=0, scale_embedding=True, **ends))
     limits = {"bos_token_id": 0, "bad_words_ids": [[pad]], "max_length": 512, "num_beams": 4}
     model.generation_config = GenerationConfig(**ends, **limits, renormalize_logits=True)
-    _make_it_copy(model)
+    _make_it_copy(model, skip=1 if language else 0)
     return model
 
 
-def _pieces(folder: Path, source: str, target: str) -> list[str]:
-    found = {}
+def _pieces(folder: Path, source: str, target: str, languages: list[str]) -> list[str]:
+    found = dict.fromkeys(languages)
     for name, language in (("source", source), ("target", target)):
         prefix = folder / name
         sentencepiece.SentencePieceTrainer.Train(
@@ -56,21 +60,27 @@ def _pieces(folder: Path, source: str, target: str) -> list[str]:
 
 
 @torch.no_grad()
-def _make_it_copy(model: MarianMTModel) -> None:
+def _make_it_copy(model: MarianMTModel, skip: int) -> None:
+    """skip: how many tokens at the start of the source are not copied."""
     head = model.config.d_model // model.config.decoder_attention_heads
     for name, weight in model.named_parameters():
         if "embed" not in name and "norm" not in name:
             weight.zero_()
     directions = torch.zeros_like(model.model.shared.weight)
-    directions[:, MEANING] = torch.nn.functional.normalize(torch.randn(len(directions), len(MEANING)), dim=1)
-    model.model.shared.weight.copy_(2 * directions)
-    waves = [0, 1, 2, 3, 16, 17, 18, 19]  # sine and cosine of the four fastest waves of a position
+    meanings = torch.randn(len(directions), len(MEANING))
+    directions[:, MEANING] = torch.nn.functional.normalize(meanings - meanings.mean(1, keepdim=True), dim=1)
+    model.model.shared.weight.copy_(6 * directions)
+    # Sine and cosine of the four fastest waves of a position; the decoder's query turns them by `skip` positions.
+    sines, cosines = [0, 1, 2, 3], [16, 17, 18, 19]
+    turns = skip * 10000 ** (-2 * torch.arange(4) / model.config.d_model)
     attention = model.model.decoder.layers[-1].encoder_attn
     for first in (0, 2):  # two heads look at their own position, and carry half of the meaning each
         rows = range(first * head, (first + 1) * head)
         carried = MEANING[:8] if first == 0 else MEANING[8:]
-        attention.q_proj.weight[rows, waves] = 400.0
-        attention.k_proj.weight[rows, waves] = 1.0
+        for query, near, far, sign in ((rows[:4], sines, cosines, 1), (rows[4:], cosines, sines, -1)):
+            attention.q_proj.weight[query, near] = QUERY * torch.cos(turns)
+            attention.q_proj.weight[query, far] = sign * QUERY * torch.sin(turns)
+        attention.k_proj.weight[rows, sines + cosines] = 1.0
         attention.v_proj.weight[rows, carried] = 1.0
         attention.out_proj.weight[carried, rows] = 30.0
 

@@ -1,4 +1,4 @@
-"""Tiny random models of the real architectures, under the names that the catalogue has for the Hub.
+"""Tiny random models of the real architectures, under the names that the notebooks and tests use of the Hub.
 
 Files are those that the real repositories have, as far as the workshop reads them: which have tokenizer.json, which
 only vocab.json and merges.txt, which have their weights only as pytorch_model.bin.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 import transformers as hf
-from hub_marian import BART, marian, texts
+from hub_marian import marian, texts
 from tokenizers import ByteLevelBPETokenizer, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from helpers.packages import catalogue
@@ -24,7 +24,7 @@ CHATML = (
 
 
 def build(folder: Path) -> None:
-    """Fill `folder` with one folder for each repository of the catalogue, by its name."""
+    """Fill `folder` with one folder for each repository, by its name."""
     hf.logging.disable_progress_bar()
     torch.manual_seed(0)
     for name, make in REPOSITORIES.items():
@@ -41,9 +41,10 @@ def _save(model, folder: Path, only_bin: bool = False) -> None:
 
 def _uncased_words(folder: Path) -> dict:
     """BERT's own uncased vocabulary, which the packages' encoder has too."""
-    encoder = catalogue.files("minilm")[0].parent
-    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(encoder / name, folder)
+    for blob, file in zip(catalogue.files("minilm"), catalogue.entry("minilm")["files"], strict=True):
+        name = Path(file["member"]).name
+        if name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(blob, folder / name)
     return {"vocab_size": 30522, "max_position_embeddings": 512}
 
 
@@ -57,12 +58,19 @@ def minilm(folder: Path) -> None:
     (folder / "onnx" / "config.json").write_text("{}")  # the real one has copies for other programs in folders
 
 
-def distilbert_mnli(folder: Path) -> None:
-    labels = {0: "ENTAILMENT", 1: "NEUTRAL", 2: "CONTRADICTION"}
+def _distilbert(folder: Path, labels: list[str]) -> None:
     size = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
     config = hf.DistilBertConfig(**size, **_uncased_words(folder), **_labels(labels))
-    (folder / "tokenizer.json").unlink()
     _save(hf.DistilBertForSequenceClassification(config), folder)
+
+
+def distilbert_sentiment(folder: Path) -> None:
+    _distilbert(folder, ["NEGATIVE", "POSITIVE"])
+
+
+def distilbert_entailment(folder: Path) -> None:
+    _distilbert(folder, ["ENTAILMENT", "NEUTRAL", "CONTRADICTION"])
+    (folder / "tokenizer.json").unlink()
 
 
 def entities(folder: Path) -> None:
@@ -74,31 +82,22 @@ def entities(folder: Path) -> None:
     words.model.save(str(folder))
     _write(folder / "tokenizer_config.json", {"do_lower_case": False, "model_max_length": 512})
     names = ["O", "B-MISC", "I-MISC", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
-    config = hf.BertConfig(**SMALL, vocab_size=words.get_vocab_size(), **_labels(dict(enumerate(names))))
+    config = hf.BertConfig(**SMALL, vocab_size=words.get_vocab_size(), **_labels(names))
     _save(hf.BertForTokenClassification(config), folder)
 
 
-def _byte_pieces(folder: Path, special: list[str], whole: bool) -> int:
-    """Byte-level BPE as vocab.json and merges.txt, and tokenizer.json where `whole`; how many pieces there are."""
+def _byte_pieces(folder: Path, special: list[str]) -> int:
+    """Byte-level BPE as vocab.json, merges.txt and tokenizer.json; how many pieces there are."""
     pieces = ByteLevelBPETokenizer()
     pieces.train_from_iterator(texts("en"), vocab_size=900, special_tokens=special, show_progress=False)
     pieces.save_model(str(folder))
-    if whole:
-        pieces.save(str(folder / "tokenizer.json"))
+    pieces.save(str(folder / "tokenizer.json"))
     return pieces.get_vocab_size()
-
-
-def gpt2(folder: Path) -> None:
-    end = "<|endoftext|>"
-    size = _byte_pieces(folder, [end], whole=True)
-    _write(folder / "tokenizer_config.json", {"model_max_length": 1024})
-    ends = {"bos_token_id": 0, "eos_token_id": 0}
-    _save(hf.GPT2LMHeadModel(hf.GPT2Config(vocab_size=size, n_embd=32, n_layer=2, n_head=4, **ends)), folder)
 
 
 def smollm2(folder: Path) -> None:
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    size = _byte_pieces(folder, special, whole=True)
+    size = _byte_pieces(folder, special)
     settings = {"tokenizer_class": "GPT2Tokenizer", "bos_token": special[1], "eos_token": special[2]}
     settings |= {"pad_token": special[2], "unk_token": special[0], "model_max_length": 8192, "chat_template": CHATML}
     settings["additional_special_tokens"] = special[1:]
@@ -106,21 +105,6 @@ def smollm2(folder: Path) -> None:
     ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2, "tie_word_embeddings": True}
     config = hf.LlamaConfig(**SMALL, num_key_value_heads=2, vocab_size=size, max_position_embeddings=8192, **ends)
     _save(hf.LlamaForCausalLM(config).to(torch.bfloat16), folder)  # as the real one's weights are kept
-
-
-def roberta_sentiment(folder: Path) -> None:
-    size = _byte_pieces(folder, SPECIAL, whole=False)
-    _write(folder / "special_tokens_map.json", _special_tokens())
-    labels = _labels({0: "negative", 1: "neutral", 2: "positive"})
-    config = hf.RobertaConfig(**SMALL, vocab_size=size, max_position_embeddings=514, type_vocab_size=1, **labels)
-    _save(hf.RobertaForSequenceClassification(config), folder, only_bin=True)
-
-
-def bart_mnli(folder: Path) -> None:
-    size = _byte_pieces(folder, SPECIAL, whole=True)
-    _write(folder / "tokenizer_config.json", {"model_max_length": 1024})
-    labels = _labels({0: "contradiction", 1: "neutral", 2: "entailment"})
-    _save(hf.BartForSequenceClassification(hf.BartConfig(**BART, vocab_size=size, **labels)), folder)
 
 
 def bertweet(folder: Path) -> None:
@@ -145,13 +129,8 @@ def bertweet(folder: Path) -> None:
     _save(hf.RobertaForMaskedLM(config), folder, only_bin=True)
 
 
-def _labels(names: dict[int, str]) -> dict:
-    return {"id2label": names, "label2id": {name: number for number, name in names.items()}}
-
-
-def _special_tokens() -> dict:
-    names = ("bos_token", "pad_token", "eos_token", "unk_token", "mask_token")
-    return dict(zip(names, SPECIAL, strict=True)) | {"cls_token": "<s>", "sep_token": "</s>"}
+def _labels(names: list[str]) -> dict:
+    return {"id2label": dict(enumerate(names)), "label2id": {name: number for number, name in enumerate(names)}}
 
 
 def _write(path: Path, content: dict) -> None:
@@ -161,16 +140,13 @@ def _write(path: Path, content: dict) -> None:
 REPOSITORIES = {
     "google-bert/bert-base-uncased": bert,
     "sentence-transformers/all-MiniLM-L6-v2": minilm,
-    "vinai/bertweet-base": bertweet,
-    "openai-community/gpt2": gpt2,
-    "HuggingFaceTB/SmolLM2-360M-Instruct": smollm2,
     "HuggingFaceTB/SmolLM2-135M-Instruct": smollm2,
-    "Helsinki-NLP/opus-mt-en-es": lambda folder: _save(marian(folder, "en", "es"), folder),
-    "Helsinki-NLP/opus-mt-es-en": lambda folder: _save(marian(folder, "es", "en"), folder, only_bin=True),
-    # Our sentences have no German; Portuguese stands in for it.
+    "Helsinki-NLP/opus-mt-tc-big-en-pt": lambda folder: _save(marian(folder, "en", "pt", ">>por<<"), folder),
+    "Helsinki-NLP/opus-mt-ROMANCE-en": lambda folder: _save(marian(folder, "pt", "en"), folder, only_bin=True),
+    # Our sentences have no German; Portuguese takes its place.
     "Helsinki-NLP/opus-mt-de-en": lambda folder: _save(marian(folder, "pt", "en"), folder, only_bin=True),
-    "cardiffnlp/twitter-roberta-base-sentiment-latest": roberta_sentiment,
+    "distilbert/distilbert-base-uncased-finetuned-sst-2-english": distilbert_sentiment,
+    "typeform/distilbert-base-uncased-mnli": distilbert_entailment,
     "dslim/bert-base-NER": entities,
-    "facebook/bart-large-mnli": bart_mnli,
-    "typeform/distilbert-base-uncased-mnli": distilbert_mnli,
+    "vinai/bertweet-base": bertweet,
 }
