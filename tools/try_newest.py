@@ -7,12 +7,12 @@ project. Exit status: that of the tests.
 import subprocess
 import sys
 from importlib import metadata
-from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parent.parent
-NOT_PINNED = {"pip", "setuptools", "llm-transfer-learning"}  # what tests/constraints.txt leaves out
+from helpers.settings import ROOT
+
+NOT_PINNED = {"pip", "setuptools"}  # what tests/constraints.txt leaves out
 
 
 def pins(text: str) -> dict[str, str]:

@@ -1,12 +1,10 @@
 """The exercises: every right answer is accepted, every likely wrong one gets a question, and nothing ever raises."""
 
-import json
 import math
 import re
 from fractions import Fraction
 from functools import cache
 
-import add_exercises
 import exercise_notebooks
 import nbformat
 import numpy as np
@@ -15,7 +13,9 @@ import pytest
 import torch
 from conftest import NOTEBOOKS
 
+from helpers import settings
 from helpers.exercises import answers, check, progress
+from tools.notebooks import exercises
 
 ALL = check.names()
 WRONG = [(name, place) for name in ALL for place in range(len(check.get(name).wrong))]
@@ -34,7 +34,7 @@ def given(name: str) -> dict:
 
 @pytest.fixture(autouse=True)
 def own_progress(tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "FILE", tmp_path / "outputs" / "exercises.json")
+    monkeypatch.setattr(settings, "OUTPUTS", tmp_path / "outputs")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_every_listed_wrong_answer_gets_its_question(name, place, reply):
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_cell_runs_as_it_stands_and_says_not_answered_yet(name, capsys):
-    _, cell = add_exercises.cells_of(name)
+    _, cell = exercises.cells_of(name)
     names = {"helpers": __import__("helpers"), "np": np, **given(name)}
     exec(cell.source, names)
     assert capsys.readouterr().out.splitlines()[-1] == "not answered yet"
@@ -224,30 +224,6 @@ def test_the_printed_solution_runs_with_the_variables_of_the_section(name, capsy
     assert "Right. " in reply(name, names["answer"])
 
 
-def test_progress_is_counted_by_day_and_survives(reply):
-    totals = {day: len(check.names(day)) for day in ("day1", "day3")}
-    assert f"\nDay 1: 1 of {totals['day1']} done" in reply("day1-padding", 63)
-    assert f"\nDay 1: 1 of {totals['day1']} done" in reply("day1-padding", "63")
-    assert f"\nDay 1: 2 of {totals['day1']} done" in reply("day1-lm", "b")
-    assert f"\nDay 3: 1 of {totals['day3']} done" in reply("day3-flips", 0.47)
-    reply("day1-padding", 0)  # a wrong answer later takes nothing away
-    assert json.loads(progress.FILE.read_text()) == {"solved": ["day1-lm", "day1-padding", "day3-flips"]}
-    assert check.progress("day1") == f"Day 1: 2 of {totals['day1']} done"
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"solved": 3}', '{"solved": [1, "day9-x"]}', "\x00"])
-def test_a_damaged_progress_file_is_begun_anew(content, reply):
-    progress.FILE.parent.mkdir()
-    progress.FILE.write_text(content)
-    assert "Day 1: 1 of " in reply("day1-lm", "b")
-
-
-def test_progress_that_cannot_be_kept_is_said_and_the_answer_is_still_right(reply, tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setattr(progress, "FILE", tmp_path / "file" / "exercises.json")
-    assert "Right. " in (said := reply("day1-lm", "b")) and "could not be kept" in said
-
-
 def test_an_unknown_name_is_refused_with_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'day1-padding'"):
         check.get("day1-pading")
@@ -284,7 +260,7 @@ def test_a_tensor_is_read_in_every_number_format(kind):
 def with_exercises(request):
     notebook = nbformat.read(request.param, as_version=4)
     day = request.param.stem.split("_")[0]
-    add_exercises.insert(notebook, day)
+    exercises.insert(notebook, day)
     return day, notebook
 
 
@@ -305,7 +281,7 @@ def test_each_exercise_stands_once_before_the_key_points_of_its_section(with_exe
 def test_inserting_again_changes_nothing_and_loses_no_text(with_exercises):
     day, notebook = with_exercises
     once = nbformat.writes(notebook)
-    add_exercises.insert(notebook, day)
+    exercises.insert(notebook, day)
     assert nbformat.writes(notebook) == once
     [path] = [path for path in NOTEBOOKS if path.stem.startswith(day)]
     original = nbformat.read(path, as_version=4)
@@ -319,7 +295,7 @@ def test_an_unchanged_exercise_keeps_its_output(with_exercises):
     day, notebook = with_exercises
     cell = next(cell for cell in notebook.cells if cell["id"].endswith("-exercise-answer"))
     cell.outputs = [nbformat.v4.new_output("stream", text="not answered yet\n")]
-    add_exercises.insert(notebook, day)
+    exercises.insert(notebook, day)
     [same] = [each for each in notebook.cells if each["id"] == cell["id"]]
     assert same.outputs
 

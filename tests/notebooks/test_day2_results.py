@@ -2,11 +2,12 @@
 
 import re
 
-import link_terms
 import nbformat
 import pandas as pd
 import pytest
 from saved_outputs import SavedOutputs
+
+from tools.notebooks import glossary
 
 DAY = SavedOutputs("day2")
 PATH, CELLS, printed, table = DAY.path, DAY.cells, DAY.printed, DAY.table
@@ -90,5 +91,5 @@ def test_every_score_table_names_its_split():
 
 def test_stance_is_called_a_proxy_where_it_first_appears():
     text = "\n".join(c.source for c in nbformat.read(PATH, as_version=4).cells if c.cell_type == "markdown")
-    text = link_terms.LINK.sub(r"\1", text)
+    text = glossary.LINK.sub(r"\1", text)
     assert text.index("a proxy for stance") - text.index("**stance**") < 1200

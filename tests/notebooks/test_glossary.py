@@ -2,12 +2,13 @@
 
 import re
 
-import link_terms
 import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
 
-TERMS = link_terms.terms()
+from tools.notebooks import glossary
+
+TERMS = glossary.terms()
 # What is bold for another reason than that a term is explained.
 EMPHASIS = {
     "today", "Tomorrow", "More than two classes", "Wrong labels", "A checklist for the methods section",
@@ -25,16 +26,16 @@ EMPHASIS = {
 def linked(request):
     notebook = nbformat.read(request.param, as_version=4)
     day = request.param.stem.split("_")[0]
-    return day, notebook, link_terms.link(notebook, day)
+    return day, notebook, glossary.link(notebook, day)
 
 
 def lesson(notebook, section=None) -> str:
-    cells = [cell.source for title, cell in link_terms.sections_of(notebook) if section in (None, title)]
-    return link_terms.LINK.sub(r"\1", "\n".join(cells))
+    cells = [cell.source for title, cell in glossary.sections_of(notebook) if section in (None, title)]
+    return glossary.LINK.sub(r"\1", "\n".join(cells))
 
 
 def test_every_entry_can_be_read():
-    text = link_terms.GLOSSARY.read_text(encoding="utf-8")
+    text = glossary.GLOSSARY.read_text(encoding="utf-8")
     assert len(TERMS) == len(re.findall(r"^### ", text, flags=re.MULTILINE)) > 100
     headings = [term.heading for term in TERMS]
     assert headings == sorted(headings, key=str.casefold)
@@ -75,11 +76,11 @@ def test_every_term_of_the_day_is_linked_once(linked):
 def test_linking_again_changes_nothing_and_touches_words_only(linked):
     day, notebook, headings = linked
     once = nbformat.writes(notebook)
-    assert link_terms.link(notebook, day) == headings
+    assert glossary.link(notebook, day) == headings
     assert nbformat.writes(notebook) == once
     [path] = [path for path in NOTEBOOKS if path.stem.startswith(day)]
     before = nbformat.read(path, as_version=4).cells
-    bare = [[link_terms.LINK.sub(r"\1", cell.source) for cell in cells] for cells in (before, notebook.cells)]
+    bare = [[glossary.LINK.sub(r"\1", cell.source) for cell in cells] for cells in (before, notebook.cells)]
     assert bare[0] == bare[1]
 
 
@@ -94,7 +95,7 @@ def test_no_link_stands_in_code_a_formula_a_heading_or_a_table(linked):
 
 
 def test_further_reading_has_addresses_that_can_be_followed():
-    text = link_terms.GLOSSARY.read_text(encoding="utf-8").split("## Further reading")[1]
+    text = glossary.GLOSSARY.read_text(encoding="utf-8").split("## Further reading")[1]
     for entry in re.findall(r"^- (.+)$", text, flags=re.MULTILINE):
         shown, address = re.search(r"\[([^\]]+)\]\((https://[^)]+)\)$", entry).groups()
         assert shown.replace("arXiv:", "").replace("doi:", "") in address, entry

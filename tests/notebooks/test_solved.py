@@ -2,7 +2,6 @@
 
 import os
 
-import add_exercises
 import nbformat
 import pytest
 from conftest import NOTEBOOKS
@@ -10,20 +9,22 @@ from nbclient import NotebookClient
 from test_notebooks_run import NO_NETWORK
 
 from helpers.exercises import check
+from tools.notebooks import exercises
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_solved_notebook_runs_and_counts_every_exercise(path, tmp_path):
     notebook, day = nbformat.read(path, as_version=4), path.stem.split("_")[0]
-    add_exercises.insert(notebook, day)
+    exercises.insert(notebook, day)
     for cell in notebook.cells:
         if cell["id"].endswith("-exercise-answer"):
             exercise = check.get(cell["id"].removesuffix("-exercise-answer"))
             cell.source = cell.source.replace(exercise.cell.strip(), exercise.solution_code.strip())
     setup = next(place for place, cell in enumerate(notebook.cells) if cell["id"] == "setup")
     elsewhere = (
-        f"from pathlib import Path\nimport helpers.progress\nhelpers.exercises.progress.FILE = Path({str(tmp_path)!r}) / 'p.json'"
+        "from pathlib import Path\nfrom helpers.exercises import progress\n"
+        f"progress.FILE = Path({str(tmp_path)!r}) / 'p.json'"
     )
     notebook.cells.insert(setup + 1, nbformat.v4.new_code_cell(elsewhere))  # not into the progress of whoever tests
     client = NotebookClient(notebook, kernel_name="python3", timeout=1200, coalesce_streams=True)

@@ -10,10 +10,10 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForNextSentenc
 
 from helpers.packages import heads, models
 from helpers.packages.wheels import SourceError
-from tools.heads_eval import IGNORED, mask, masked_words, next_sentences
-from tools.heads_model import Settings, second_round
-from tools.heads_text import Corpus, documents, runs
-from tools.train_heads import Training
+from tools.heads.eval import IGNORED, mask, masked_words, next_sentences
+from tools.heads.model import Settings, second_round
+from tools.heads.text import Corpus, documents, runs
+from tools.heads.train import Training
 
 CARD = json.loads((ROOT / "data" / "pretraining_heads.json").read_text(encoding="utf-8"))
 MARGIN = 0.01  # between machines and versions; the masks and pairs themselves are the same

@@ -1,6 +1,6 @@
 """Build a deck for each day from the saved notebooks: `make slides`, into slides/. The decks open from disk.
 
-The notebooks are marked in memory (tools/mark_slides.py); reveal.js comes from the package sphinx-revealjs and is
+The notebooks are marked in memory (mark_slides.py); reveal.js comes from the package sphinx-revealjs and is
 put beside the decks, so that nothing is asked from elsewhere.
 """
 
@@ -10,10 +10,12 @@ from pathlib import Path
 
 import nbformat
 import sphinx_revealjs
-from mark_slides import HIDDEN, ROOT, mark
 from nbconvert import SlidesExporter
-from run_notebooks import mathml
 from traitlets.config import Config
+
+from helpers.settings import ROOT, atomic
+from tools.notebooks.run import mathml
+from tools.site.mark_slides import HIDDEN, mark
 
 SLIDES = ROOT / "slides"
 REVEAL = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
@@ -107,9 +109,8 @@ def main() -> None:
     shutil.copytree(REVEAL, SLIDES / "reveal", dirs_exist_ok=True)
     for path in sorted((ROOT / "notebooks").glob("day*.ipynb")):
         target = SLIDES / f"{path.stem}.html"
-        temporary = target.with_suffix(".part")
-        temporary.write_text(deck(nbformat.read(path, as_version=4)), encoding="utf-8")
-        temporary.replace(target)
+        with atomic(target) as temporary:
+            temporary.write_text(deck(nbformat.read(path, as_version=4)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ console error and no request to another host.
 import shutil
 import sys
 
-from check_pages import ROOT, opened
 from playwright.sync_api import sync_playwright
+
+from helpers.settings import ROOT
+from tools.site.check_pages import opened
 
 # What of the current slide does not fit: itself, or something in it that would have to be scrolled sideways.
 HIDDEN = """() => [Reveal.getCurrentSlide(), ...Reveal.getCurrentSlide().querySelectorAll("pre, div")]

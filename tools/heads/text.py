@@ -1,4 +1,4 @@
-"""The texts that the pretraining heads are trained and measured on (learners need not run it; see train_heads.py).
+"""The texts that the pretraining heads are trained and measured on (learners need not run it; see train.py).
 
 English prose that the catalogue's wheels carry: news, speeches, debates, books, tales, film plots. Nothing of the data
 sets that a notebook tests on, none of the Commons speeches. Whole documents are held out before any training.
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from helpers.data.splits import SHARED_RUN_LONG, normalise
 from helpers.packages import catalogue
-from helpers.data.sets.splits import SHARED_RUN_LONG, normalise
 
 HELD_OUT_EVERY = 20  # a document is held out where its hash is divisible by this
 PASSAGE_WORDS = 400  # a debate has no end that is a document's: its transcript is cut into passages of this size

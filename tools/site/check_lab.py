@@ -22,8 +22,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from check_pages import ROOT
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
+
+from helpers.settings import ROOT
 
 MINUTES = 30  # for one notebook
 # Whatever asks for the network through a library that knows proxies meets a closed door.

@@ -1,7 +1,7 @@
 """Hold the run sheet to the notebooks: `make runsheet` writes clock and minutes into the headings of INSTRUCTORS.md.
 
-The words under a heading are written by hand; the headings are not. `--measure` runs the notebooks first, on the
-packages source, size small and the CPU, and keeps how long each section computes in tools/section_seconds.json.
+The words under a heading are written by hand; the headings are not. `--measure` runs the notebooks first, at size
+small and on the CPU, and keeps how long each section computes in section_seconds.json.
 """
 
 import json
@@ -14,10 +14,12 @@ from datetime import datetime
 from pathlib import Path
 
 import nbformat
-from refresh_outputs import FIXED, ROOT, run
+
+from helpers.settings import ROOT, atomic
+from tools.notebooks.outputs import FIXED, run
 
 SHEET = ROOT / "INSTRUCTORS.md"
-SECONDS = ROOT / "tools" / "section_seconds.json"
+SECONDS = Path(__file__).with_name("section_seconds.json")
 DAY = re.compile(r"## (Day \d+)")
 SECTION = re.compile(r"### (?:\d+:\d\d )?(.+?)(?: \(\d+ minutes[^()]*\))?$")
 
@@ -113,9 +115,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

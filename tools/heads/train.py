@@ -1,8 +1,8 @@
 """Train BERT's two pretraining heads on the encoder of the packages. Learners need not run this: data/ has its result.
 
-    python -m tools.train_heads --steps N               train; after an interruption the same command goes on
-    python -m tools.train_heads --steps N --ship        then measure, and write data/pretraining_heads.*
-    python -m tools.train_heads --steps N --start FILE  a second round, which goes on from such a file (--ship as above)
+    python -m tools.heads.train --steps N               train; after an interruption the same command goes on
+    python -m tools.heads.train --steps N --ship        then measure, and write data/pretraining_heads.*
+    python -m tools.heads.train --steps N --start FILE  a second round, which goes on from such a file (--ship as above)
 
 Each step reads stretches of documents, whose masked words are to be predicted, and pairs of sentences, where also the
 question is whether the second follows the first. What is drawn at a step depends on the seed and the step alone. With
@@ -27,12 +27,13 @@ from torch.nn.utils import parametrize
 from transformers import AutoTokenizer, BertForPreTraining
 from transformers.utils import logging
 
-from helpers.packages import heads, models
-from tools.heads_eval import masked_words, next_sentences
-from tools.heads_model import Settings, batch, changes, loss, second_round, start_from, trainable
-from tools.heads_text import Corpus, documents
+from helpers.packages import heads
+from helpers.settings import OUTPUTS, atomic
+from tools.heads.eval import masked_words, next_sentences
+from tools.heads.model import Settings, batch, changes, encoder, loss, second_round, start_from, trainable
+from tools.heads.text import Corpus, documents
 
-FOLDER = Path(__file__).resolve().parent.parent / "outputs" / "heads"
+FOLDER = OUTPUTS / "heads"
 SHOWN = 20  # steps between two lines of progress
 STATE_SECONDS, CHECKPOINT_SECONDS = 180, 1200  # between two saved states; between two usable checkpoints
 PAUSE_SECONDS = 60  # a step that took longer was paused from outside: it counts as this much
@@ -41,7 +42,7 @@ SAMPLE, PAIRS = 160, 1000  # held-out stretches that are measured in passing (an
 
 def read_texts():
     """The tokenizer, the training corpus, the held-out corpus, and how often each token stands in training."""
-    tokenizer, frame = AutoTokenizer.from_pretrained(models.checkpoint("encoder")), documents()
+    tokenizer, frame = AutoTokenizer.from_pretrained(encoder()), documents()
     training = Corpus.of(frame[~frame["held_out"]], tokenizer)
     held_out = Corpus.of(frame[frame["held_out"]], tokenizer)
     frequency = np.bincount(training.tokens, minlength=len(tokenizer))
@@ -53,17 +54,10 @@ def most_common(frequency: np.ndarray) -> list[int]:
     return np.argsort(-frequency, kind="stable")[:5].tolist()
 
 
-def write(path: Path, save) -> None:
-    """Let `save` write a file under another name first, so that there is never half a file."""
-    temporary = path.with_name(path.name + ".part")
-    save(temporary)
-    temporary.replace(path)
-
-
-def restored(heads: Path) -> BertForPreTraining:
+def restored(trained: Path) -> BertForPreTraining:
     """The model that a learner gets from a file of changes."""
     with tempfile.TemporaryDirectory() as folder:
-        heads.build(Path(models.checkpoint("encoder")), Path(folder), heads)
+        heads.build(encoder(), Path(folder), trained)
         return BertForPreTraining.from_pretrained(folder).eval()
 
 
@@ -100,7 +94,8 @@ class Training:
         state = {"settings": asdict(self.settings), "weights": {k: w.detach() for k, w in self.weights.items()}}
         state |= {name: getattr(self, name) for name in ("step", "tokens", "seconds")}
         state["optimizer"] = self.optimizer.state_dict()
-        write(self.folder / "state.pt", lambda path: torch.save(state, path))
+        with atomic(self.folder / "state.pt") as temporary:
+            torch.save(state, temporary)
 
     def run(self) -> None:
         """All steps that are left; state and checkpoints in between. SIGTERM ends it after a step, with the state."""
@@ -153,7 +148,8 @@ class Training:
     def checkpoint(self) -> None:
         """Write the file that would ship, and measure it on a sample of the held-out documents."""
         path = self.folder / heads.HEADS.name
-        write(path, lambda part: save_file(changes(self.model), part))
+        with atomic(path) as temporary:
+            save_file(changes(self.model), temporary)
         model, common = restored(path), most_common(self.frequency)
         found = masked_words(model, self.tokenizer, self.held_out, self.settings.length, common, SAMPLE)["all"]
         following = next_sentences(model, self.tokenizer, self.held_out, 200)
@@ -173,7 +169,8 @@ def ship(training: Training) -> None:
     """Copy the trained changes to data/, measured on all held-out documents, and a JSON file of results."""
     source, target = training.folder / heads.HEADS.name, heads.HEADS
     first_round = earlier_round(training.settings.start)
-    write(target, lambda part: part.write_bytes(source.read_bytes()))
+    with atomic(target) as temporary:
+        temporary.write_bytes(source.read_bytes())
     model, common = restored(target), most_common(training.frequency)
     measure = model, training.tokenizer, training.held_out, training.settings.length, common
     kinds = Counter(sorted(training.held_out.kinds))
@@ -189,7 +186,8 @@ def ship(training: Training) -> None:
         "next_sentence": next_sentences(model, training.tokenizer, training.held_out, PAIRS),
         "first_round": first_round,
     }
-    write(target.with_suffix(".json"), lambda part: part.write_text(json.dumps(card, indent=2) + "\n"))
+    with atomic(target.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(card, indent=2) + "\n")
 
 
 def main() -> None:

@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
-from run_notebooks import mathml
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers.settings import ROOT
+from tools.notebooks.run import mathml
+
 SITE = ROOT / "site"
-SETTINGS = ROOT / "tools" / "site"
+SETTINGS = Path(__file__).with_name("sphinx")
 BLOCK = re.compile(r'(<math[^>]*display="block".*?</math>)', flags=re.DOTALL)
 PAGES = {"glossary": "GLOSSARY.md", "instructors": "INSTRUCTORS.md", "data": "data/README.md"}
 
@@ -48,7 +49,9 @@ def lay_pages(source: Path) -> None:
     for name, path in PAGES.items():
         text = linked((ROOT / path).read_text(encoding="utf-8"), (ROOT / path).parent)
         (source / f"{name}.md").write_text(text, encoding="utf-8")
-    description = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["description"]
+    description = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["workshop"][
+        "description"
+    ]
     contents = "\n".join(
         _contents(names, depth) for names, depth in (([path.stem for path in notebooks], 2), (PAGES, 1))
     )

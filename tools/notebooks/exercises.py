@@ -1,6 +1,6 @@
 """Insert the exercises of data/exercises/ into the notebooks, or refresh them there.
 
-    python tools/add_exercises.py [NOTEBOOK ...]
+    python -m tools.notebooks.exercises [NOTEBOOK ...]
 
 Each exercise becomes a cell with the question and a cell with a blank, just before its section's **Key points**.
 Run it on any state of a notebook, as often as you like: what stands there already is brought up to date.
@@ -11,11 +11,10 @@ import sys
 from pathlib import Path
 
 import nbformat
-from refresh_outputs import ROOT, save
 
-sys.path.insert(0, str(ROOT))
-
-from helpers.exercises import check  # noqa: E402
+from helpers.exercises import check
+from helpers.settings import ROOT
+from tools.notebooks.outputs import save
 
 MARK = "**Key points**"
 

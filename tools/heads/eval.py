@@ -1,11 +1,11 @@
-"""How well masked words and next sentences are predicted on held-out documents (see train_heads.py)."""
+"""How well masked words and next sentences are predicted on held-out documents (see train.py)."""
 
 from collections import Counter
 
 import numpy as np
 import torch
 
-from tools.heads_text import Corpus
+from tools.heads.text import Corpus
 
 SEED = 2016  # of the masks and pairs that everything is measured on
 IGNORED = -100  # the label of a position that is not predicted

@@ -1,0 +1,1 @@
+"""What maintainers and instructors run, from the repository's root: `python -m tools.notebooks.outputs`."""

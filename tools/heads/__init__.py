@@ -1,0 +1,1 @@
+"""How the heads in data/pretraining_heads.safetensors were trained."""

@@ -1,0 +1,1 @@
+"""The offline kit: one archive that installs the workshop without a network."""

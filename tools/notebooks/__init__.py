@@ -1,0 +1,1 @@
+"""The notebooks: run, refreshed, filled with exercises and links, timed, published."""
