@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from functools import cache
 
 from helpers.exercises import answers
-from helpers.exercises import progress as kept_progress
+from helpers.exercises import progress as notes
 from helpers.settings import DATA
 
 QUESTIONS = DATA / "exercises"
@@ -174,7 +174,8 @@ def names(day: str = "day*") -> list[str]:
 
 def progress(day: str) -> str:
     """A line on one day ("day1"), such as "Day 1: 4 of 8 done"."""
-    return kept_progress.line(day, names(day))
+    of_day = names(day)
+    return f"Day {day.removeprefix('day')}: {len(notes.solved().intersection(of_day))} of {len(of_day)} done"
 
 
 def _of_day(day: str) -> dict:
@@ -182,9 +183,9 @@ def _of_day(day: str) -> dict:
 
 
 def _done(name: str) -> str:
-    """Keep that an exercise is solved; the line on the day's progress."""
+    """Note that an exercise is solved; the line on the day's progress."""
     try:
-        kept_progress.keep(name)
+        notes.add([name])
     except OSError as error:
         return f"(Your progress could not be kept: {error.strerror}.)"
     return progress(name.partition("-")[0])

@@ -1,29 +1,50 @@
-"""Which exercises are solved: kept in a small file under outputs/, shown as a line such as "Day 1: 4 of 8 done"."""
+"""Which exercises are solved: kept in a small file in outputs/, which two runtimes can share."""
 
 import json
+from collections.abc import Iterable
+from pathlib import Path
 
-from helpers.settings import OUTPUTS
+from helpers import settings
 
-FILE = OUTPUTS / "exercises.json"
+NAME = "exercises.json"
 
 
-def solved() -> set[str]:
-    """The names of the exercises solved so far; none where the file is missing or damaged."""
+def solved(folder: Path | None = None) -> set[str]:
+    """Read the names of the exercises solved so far.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Where the file lies; outputs/ by default.
+
+    Returns
+    -------
+    set of str
+        Empty where the file is missing or damaged.
+    """
+    path = (folder or settings.OUTPUTS) / NAME
     try:
-        kept = json.loads(FILE.read_text(encoding="utf-8"))["solved"]
-        return {name for name in kept if isinstance(name, str)}
+        names = json.loads(path.read_text(encoding="utf-8"))["solved"]
+        return {name for name in names if isinstance(name, str)}
     except (OSError, ValueError, TypeError, KeyError):
         return set()
 
 
-def keep(name: str) -> None:
-    """Keep that an exercise is solved. Raises OSError where the file cannot be written."""
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    temporary = FILE.with_suffix(".part")
-    temporary.write_text(json.dumps({"solved": sorted(solved() | {name})}), encoding="utf-8")
-    temporary.replace(FILE)
+def add(names: Iterable[str], folder: Path | None = None) -> None:
+    """Note that exercises are solved, next to those that are noted already.
 
+    Parameters
+    ----------
+    names : iterable of str
+        Such as ["day1-padding"].
+    folder : Path, optional
+        Where the file lies; outputs/ by default.
 
-def line(day: str, names: list[str]) -> str:
-    """The line on one day, such as "day1", which has the exercises of these names."""
-    return f"Day {day.removeprefix('day')}: {len(solved() & set(names))} of {len(names)} done"
+    Raises
+    ------
+    OSError
+        Where the file cannot be written.
+    """
+    folder = folder or settings.OUTPUTS
+    with settings.atomic(folder / NAME) as temporary:
+        temporary.write_text(json.dumps({"solved": sorted(solved(folder).union(names))}), encoding="utf-8")

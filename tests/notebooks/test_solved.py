@@ -22,10 +22,7 @@ def test_the_solved_notebook_runs_and_counts_every_exercise(path, tmp_path):
             exercise = check.get(cell["id"].removesuffix("-exercise-answer"))
             cell.source = cell.source.replace(exercise.cell.strip(), exercise.solution_code.strip())
     setup = next(place for place, cell in enumerate(notebook.cells) if cell["id"] == "setup")
-    elsewhere = (
-        "from pathlib import Path\nfrom helpers.exercises import progress\n"
-        f"progress.FILE = Path({str(tmp_path)!r}) / 'p.json'"
-    )
+    elsewhere = f"from pathlib import Path\nfrom helpers import settings\nsettings.OUTPUTS = Path({str(tmp_path)!r})"
     notebook.cells.insert(setup + 1, nbformat.v4.new_code_cell(elsewhere))  # not into the progress of whoever tests
     client = NotebookClient(notebook, kernel_name="python3", timeout=1200, coalesce_streams=True)
     client.resources = {"metadata": {"path": str(path.parent)}}

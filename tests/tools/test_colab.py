@@ -2,12 +2,10 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import types
 from contextlib import nullcontext
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import colab_install
@@ -17,7 +15,6 @@ import pytest
 from conftest import NOTEBOOKS, ROOT, failures
 from nbclient import NotebookClient
 
-from helpers import drive
 from helpers.packages import catalogue
 
 TOO_OLD = {"peft"}  # in Colab; Colab itself does not load it
@@ -160,130 +157,6 @@ def test_what_is_there_is_held_at_its_version():
     assert any(line.startswith("numpy==") for line in lines)
     assert any(line.startswith("torch==") for line in lines)
     assert not any(line.startswith("optuna==") for line in lines)
-
-
-@pytest.fixture
-def colab_drive(monkeypatch, tmp_path):
-    """A stub of google.colab whose Drive is a folder; the outputs of a fresh clone."""
-    module = types.ModuleType("google.colab")
-    module.__spec__ = ModuleSpec("google.colab", None)  # accelerate looks for it
-    module.drive = types.SimpleNamespace(
-        mount=lambda place: (Path(place) / "MyDrive").mkdir(parents=True, exist_ok=True)
-    )
-    monkeypatch.setitem(sys.modules, "google.colab", module)
-    monkeypatch.setattr(drive, "OUTPUTS", tmp_path / "outputs")
-    return tmp_path / "drive"
-
-
-def test_a_lost_runtime_finds_its_outputs_on_drive(colab_drive, tmp_path):
-    drive.keep_outputs(mount=colab_drive)
-    (drive.OUTPUTS / "day2" / "stance").mkdir(parents=True)
-    (drive.OUTPUTS / "day2" / "stance" / "config.json").write_text("first runtime")
-    drive.OUTPUTS.unlink()  # the runtime's disk is gone, Drive is not
-    (tmp_path / "outputs" / "day1").mkdir(parents=True)
-    (tmp_path / "outputs" / "day1" / "new.txt").write_text("second runtime")
-    drive.keep_outputs(mount=colab_drive)
-    assert (drive.OUTPUTS / "day2" / "stance" / "config.json").read_text() == "first runtime"
-    assert (drive.OUTPUTS / "day1" / "new.txt").read_text() == "second runtime"
-    drive.keep_outputs(mount=colab_drive)  # the cell run again
-    assert (colab_drive / "MyDrive" / "llm-workshop" / "outputs" / "day1" / "new.txt").exists()
-
-
-def test_a_training_and_a_search_go_on_in_the_next_runtime(colab_drive, tmp_path):
-    import optuna
-    from test_training import tiny_trainer
-
-    from helpers import study_file, training
-
-    def runtime():
-        """What the cells of a new runtime do: the checkpoint they go on from, and the study with its trials."""
-        drive.keep_outputs(mount=colab_drive)
-        trainer = tiny_trainer(drive.OUTPUTS / "day2" / "stance", num_train_epochs=2, save_total_limit=1)
-        place = drive.OUTPUTS / "day3" / "study.log"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        storage = study_file.open_storage(place)
-        study = optuna.create_study(study_name="heads", storage=storage, load_if_exists=True)
-        return trainer, training.last_checkpoint(trainer), study
-
-    trainer, last, study = runtime()
-    assert last is None and not study.trials
-    trainer.train()
-    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
-    drive.OUTPUTS.unlink()  # the runtime is lost
-    trainer, last, study = runtime()
-    assert Path(last).name == "checkpoint-12" and len(study.trials) == 3
-    trainer.train(resume_from_checkpoint=last)
-    assert trainer.state.global_step == trainer.state.max_steps == 12
-
-
-def test_what_drive_has_stays_as_it_is(colab_drive, tmp_path):
-    kept = colab_drive / "MyDrive" / "llm-workshop" / "outputs"
-    kept.mkdir(parents=True)
-    (kept / "study.log").write_text("sixty trials")
-    (tmp_path / "outputs").mkdir()
-    (tmp_path / "outputs" / "study.log").write_text("one trial")
-    drive.keep_outputs(mount=colab_drive)
-    assert (drive.OUTPUTS / "study.log").read_text() == "sixty trials"
-
-
-def write(folder: Path, **files: str) -> None:
-    """Files by name, with an underline for each step into a folder: day2_stance_config."""
-    for name, content in files.items():
-        place = folder / name.replace("_", "/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(content)
-
-
-def files_of(folder: Path) -> dict[str, str]:
-    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_trainings_of_two_runtimes_are_never_mixed_and_nothing_is_lost(colab_drive, tmp_path, capsys):
-    kept = colab_drive / "MyDrive" / "llm-workshop" / "outputs"
-    write(kept, day2_stance_settings="A", day2_stance_checkpoint="A", day2_same="x", exercises="many solved")
-    write(kept, tables_one="1")
-    runtime = {"day2_stance_settings": "B", "day2_stance_newer": "B", "day2_same": "x", "day2_only_here": "B"}
-    write(tmp_path / "outputs", **runtime, exercises="one solved", tables_two="2")
-    drive.keep_outputs(mount=colab_drive)
-    assert files_of(drive.OUTPUTS) == {
-        "day2/stance/settings": "A", "day2/stance/checkpoint": "A", "day2/same": "x", "day2/only/here": "B",
-        "exercises": "many solved", "tables/one": "1", "tables/two": "2",
-        "from-another-runtime-1/day2/stance/settings": "B", "from-another-runtime-1/day2/stance/newer": "B",
-        "from-another-runtime-1/exercises": "one solved",
-    }  # fmt: skip
-    first, second = capsys.readouterr().out.splitlines()
-    assert "day2/stance, exercises of an earlier runtime" in first and "outputs/from-another-runtime-1" in first
-    drive.OUTPUTS.unlink()
-    write(tmp_path / "outputs", day2_stance_settings="C")
-    drive.keep_outputs(mount=colab_drive)  # a third runtime
-    assert files_of(drive.OUTPUTS / "from-another-runtime-2") == {"day2/stance/settings": "C"}
-    assert "from-another-runtime-1/exercises" in files_of(drive.OUTPUTS)
-
-
-def test_a_full_drive_leaves_outputs_as_it_was_and_the_next_call_copies_all(colab_drive, tmp_path, monkeypatch):
-    write(tmp_path / "outputs", day2_stance_a="1", day2_stance_b="2")
-    real, copied = shutil.copyfile, []
-
-    def full(source, target):
-        copied.append(source)
-        if len(copied) == 2:
-            raise OSError("no room")
-        return real(source, target)
-
-    monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(OSError, match="no room"):
-        drive.keep_outputs(mount=colab_drive)
-    whole = {"day2/stance/a": "1", "day2/stance/b": "2"}
-    assert files_of(drive.OUTPUTS) == whole and not drive.OUTPUTS.is_symlink()
-    drive.keep_outputs(mount=colab_drive)
-    assert files_of(drive.OUTPUTS) == whole and drive.OUTPUTS.is_symlink()
-
-
-def test_outside_of_colab_the_line_for_drive_changes_nothing(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(drive, "OUTPUTS", tmp_path / "outputs")
-    drive.keep_outputs()
-    assert "Not in Colab" in capsys.readouterr().out
-    assert not (tmp_path / "outputs").exists()
 
 
 def _lines(name: str) -> list[str]:
