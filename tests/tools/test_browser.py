@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
 
+from tools.notebooks import run
+
 pytestmark = pytest.mark.long
 
 # Counts the lines of each view; hovers over the word "it" of the first; counts the lines that are then shown alone.
@@ -37,9 +39,7 @@ def chromium() -> str:
 
 
 def test_interactive_views_draw_lines_and_react_without_a_network(tmp_path):
-    import run_notebooks
-
-    page = run_notebooks.page(nbformat.read(NOTEBOOKS[0], as_version=4))
+    page = run.page(nbformat.read(NOTEBOOKS[0], as_version=4))
     path = tmp_path / "day1.html"
     path.write_text(page.replace("</body>", PROBE + "</body>"), encoding="utf-8")
     command = [
@@ -55,9 +55,7 @@ def test_interactive_views_draw_lines_and_react_without_a_network(tmp_path):
 
 
 def test_the_page_asks_no_other_site_and_shows_formulas():
-    import run_notebooks
-
-    page = run_notebooks.page(nbformat.read(NOTEBOOKS[0], as_version=4))
+    page = run.page(nbformat.read(NOTEBOOKS[0], as_version=4))
     assert not re.search(r"<(script|link|img)[^>]*(src|href)=\"https?:", page)
     assert "<math" in page and "\\frac" not in re.sub(r"<annotation.*?</annotation>", "", page)
 
