@@ -17,11 +17,11 @@ MARKS = {b"\xef\xbb\xbf": "UTF-8-SIG", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-
 MOST_CLASSES = 20
 FEWEST = 7  # so many texts put a class into each part of a stratified 70/15/15 split, whatever the other classes are
 AS_CSV = 'Open it in Excel or LibreOffice and save it as "CSV UTF-8".'
-NOT_CSV = {  # how files open that are no CSV, whatever their names say: what they are, and the way to a CSV
+NOT_CSV = {  # the first bytes of files that are not CSV, whatever their names say: what they are, and the way to a CSV
     rb"PK\x03\x04(?s:.*)(xl/|opendocument)|\xd0\xcf\x11\xe0": ("a spreadsheet (.xlsx, .xls or .ods)", AS_CSV),
     rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf": ("a packed file (.zip, .gz)", "Unpack it and give the CSV file inside."),
     rb"PAR1": ("a Parquet file", "Make a CSV of it: pandas.read_parquet(path).to_csv(new_path, index=False)."),
-    rb"%PDF": ("a PDF", "It holds pages and no table: ask for the table that it was made from."),
+    rb"%PDF": ("a PDF", "It holds pages, not a table: ask for the table that it was made from."),
     rb"\$FL[23]|<stata_dta>": ("an SPSS or Stata file", "Export it there as CSV in UTF-8."),
     rb"(?i:\s*<(!doctype|html|head|body|table|\?xml))": ("a web page", f"Download the file that it shows. {AS_CSV}"),
     rb'\s*(\{\s*["}]|\[\s*[\[{"\d-])': ("JSON", "Make a CSV of it: pandas.read_json(path).to_csv(new_path)."),
@@ -35,14 +35,31 @@ class DataError(ValueError):
 def load_csv(
     path: str | Path, text: str = "tweet", label: str = "uncivil", seed: int = 0, date: str | None = None
 ) -> DatasetDict:
-    """The learner's own CSV file, without duplicates, split 70/15/15 and stratified, as `helpers.data.load` does.
+    """Load the learner's own CSV file, without duplicates, split 70/15/15 and stratified, as `helpers.data.load` does.
 
-    path: a CSV (comma, semicolon, tab or pipe) with the names of its columns in the first row; it is only read.
-    text, label, date: the names of these columns. Every cell is taken as written: "007" and "NA" stay what they are.
-    Gives train, validation and test: text (str), label (ClassLabel; numbers in numeric, words in alphabetical order),
-    date (str). Rows without text or label are left out; texts that share a run of 8 words (20 where the median text
-    has over 100) stay in one part. Prints what was read, left out and guessed. The seed changes only the split.
-    Raises DataError with file, row and column where a person has to repair or decide something.
+    Prints what was read, left out and guessed. Rows without text or label are left out.
+
+    Parameters
+    ----------
+    path : str or Path
+        A CSV (comma, semicolon, tab or pipe) with the names of its columns in the first row; it is only read. Every
+        cell is taken as written: "007" and "NA" stay what they are.
+    text, label, date : str
+        The names of these columns; date is optional.
+    seed : int
+        Changes only the split.
+
+    Returns
+    -------
+    datasets.DatasetDict
+        train, validation and test, with the columns text (str), label (ClassLabel; numbers in numeric, words in
+        alphabetical order) and date (str). Texts that share 8 consecutive words (20 where the median text has over
+        100) are in the same part.
+
+    Raises
+    ------
+    DataError
+        With file, row and column, where a person has to repair or decide something.
     """
     path, wanted = Path(path).expanduser(), {"text": text, "label": label} | ({"date": date} if date else {})
     content, encoding = _decoded(_bytes(path), path.name, list(wanted.values()))
@@ -58,9 +75,9 @@ def load_csv(
         raise DataError(f"No row of {path.name} has text and label: {filled}. Fill them, or pass other columns.")
     frame["label"], names = _classes(frame, label, table, path.name)
     kept = splits.without_duplicates(frame)
-    has_kept = frame["text"].map(splits.normalise).isin(kept["text"].map(splits.normalise))  # its first copy stays
-    left_out["repeated"] = frame["row"][has_kept & ~frame["row"].isin(kept["row"])]
-    left_out["with different labels for one text"] = frame["row"][~has_kept]
+    is_kept = frame["text"].map(splits.normalise).isin(kept["text"].map(splits.normalise))  # the first copy stays
+    left_out["repeated"] = frame["row"][is_kept & ~frame["row"].isin(kept["row"])]
+    left_out["with different labels for one text"] = frame["row"][~is_kept]
     parts = _parts(kept, names, seed, path.name)
 
     reasons = ", ".join(f"{len(rows):,} {why} ({_rows(rows)})" for why, rows in left_out.items() if len(rows))
@@ -95,7 +112,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _decoded(raw: bytes, name: str, wanted: list[str]) -> tuple[str, str]:
-    """The file's text and its encoding, which is guessed only where the bytes are clearly no UTF-8."""
+    """The file's text and its encoding, which is guessed only where the bytes are clearly not UTF-8."""
     mark = next((encoding for mark, encoding in MARKS.items() if raw.startswith(mark)), "")
     encoding = mark or "UTF-8"
     try:
@@ -151,11 +168,11 @@ def _table(content: str, separator: str, name: str) -> pd.DataFrame:
             width, widest = len(record) if width is None else width, max(widest, len(record))
             if any(record[width:]):
                 what = f"has {len(record)} fields, but the first row {width}"
-                advice = f"A text with a {SEPARATORS[separator]} must stand in double quotes, without a space before."
+                advice = f"A text with a {SEPARATORS[separator]} must be in double quotes, without a space before."
                 raise DataError(f"Row {row} of {name} (line {line} of the file) {what}. {advice}")
             line = records.line_num + 1
     except csv.Error:
-        advice = 'A quote within a quoted cell is written twice (""), and the cell closes with one: mend it.'
+        advice = 'A quote within a quoted cell is written twice (""), and the cell closes with one: correct it.'
         raise DataError(f"In row {row + 1} of {name} (line {line} of the file) quotes do not match. {advice}") from None
     options = {"header": None, "names": range(widest), "dtype": str, "keep_default_na": False, "na_filter": False}
     table = pd.read_csv(io.StringIO(content, newline=""), sep=separator, skip_blank_lines=False, **options)
@@ -182,7 +199,7 @@ def _column(table: pd.DataFrame, name: str, role: str, file: str) -> pd.Series:
 
 
 def _classes(frame: pd.DataFrame, column: str, table: pd.DataFrame, file: str) -> tuple[pd.Series, list[str]]:
-    """The labels as names of classes, and these names in order. Raises DataError where they are no classes."""
+    """The labels as names of classes, and these names in order. Raises DataError where they are not classes."""
     labels, folded, what = frame["label"], frame["label"].str.casefold(), f'Column "{column}" of {file}'
     are_numbers = labels.str.fullmatch(r"[+-]?(0|[1-9]\d*)([.,]\d+)?").all()
     if are_numbers:  # 1.0 is 1, as spreadsheets and pandas write whole numbers both ways
@@ -200,13 +217,13 @@ def _classes(frame: pd.DataFrame, column: str, table: pd.DataFrame, file: str) -
     for pair in zip(names, names[1:], strict=False):
         if pair[0].casefold() == pair[1].casefold():
             rows = [frame["row"][labels == name] for name in pair]
-            spelt = [f'"{name}" ({len(each):,}; {_rows(each)})' for name, each in zip(pair, rows, strict=True)]
-            raise DataError(f"{what} spells a label in two ways: {' and '.join(spelt)}. Write them alike.")
+            spellings = [f'"{name}" ({len(each):,}; {_rows(each)})' for name, each in zip(pair, rows, strict=True)]
+            raise DataError(f"{what} spells a label in two ways: {' and '.join(spellings)}. Write them alike.")
     return labels, names
 
 
 def _parts(frame: pd.DataFrame, names: list[str], seed: int, file: str) -> dict[str, pd.DataFrame]:
-    """The split. Raises DataError where a class has too few texts that are no near-duplicates of each other."""
+    """The split. Raises DataError where a class has too few texts that are not near-duplicates of each other."""
     run = splits.SHARED_RUN_LONG if frame["text"].str.split().str.len().median() > 100 else splits.SHARED_RUN
     label = frame["label"].groupby(splits.same_source(frame["text"], run)).first()
     counts = label.value_counts().reindex(names, fill_value=0)
