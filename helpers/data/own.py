@@ -141,7 +141,7 @@ def _damage(what: str, before: str, wanted: list[str]) -> DataError:
     number = len(rows[-1])
     column = f'{number} ("{rows[0][number - 1]}")' if len(rows) > 1 and number <= len(rows[0]) else number
     place = f"in row {len(rows)}, column {column}, line {records.line_num} of the file"
-    return DataError(f'{what} {place}. Retype that cell and save the file as "CSV UTF-8", or export it anew.')
+    return DataError(f'{what} {place}. Retype that cell and save the file as "CSV UTF-8", or export it again.')
 
 
 def _records(content: str, separator: str, strict: bool = False):
@@ -180,7 +180,7 @@ def _table(content: str, separator: str, name: str) -> pd.DataFrame:
     table = table.iloc[:, :width].set_axis(table.iloc[0, :width].str.strip(), axis=1)[1:]
     table = table[(table != "").any(axis=1)]
     if table.empty:
-        raise DataError(f"{name} has names of columns ({', '.join(table.columns)}), but no rows. Export it anew.")
+        raise DataError(f"{name} has names of columns ({', '.join(table.columns)}), but no rows. Export it again.")
     return table
 
 
