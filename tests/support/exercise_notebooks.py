@@ -50,8 +50,7 @@ def classify(texts, **_):
 
 def day3() -> dict:
     names = run_cells("day3", "setup-imports", "study-load")
-    there_and_back = {"there": names["models"]["en"], "back": names["models"][names["target"]]}
-    return names | there_and_back | {"sentences": helpers.data.table("sentence_pairs")}
+    return names | {"sentences": helpers.data.table("sentence_pairs")}
 
 
 VARIABLES = {"day1": day1, "day2": day2, "day3": day3}
