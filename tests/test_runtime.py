@@ -83,7 +83,7 @@ def test_on_colab_it_names_the_menu_path_to_a_gpu():
 
 APPLE_GPU = """
 import torch
-torch.backends.mps.is_available = lambda: True
+torch.backends.mps.is_available = torch.backends.mps.is_built = lambda: True
 import helpers, tempfile
 workshop = helpers.setup()
 from transformers import TrainingArguments

@@ -78,6 +78,8 @@ print("downloaded", helpers.download(name))
 
 
 def test_the_default_path_sends_the_hub_no_request(hub, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("HF_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
     result = run(DEFAULT_PATH)
     assert "In place of google-bert/bert-base-uncased: MiniLM with heads" in result.stdout, result.stderr
