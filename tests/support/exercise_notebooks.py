@@ -28,7 +28,7 @@ def day1() -> dict:
 
 
 def day2() -> dict:
-    """The tweets are the notebook's; what follows from trainings is made up, of the same form."""
+    """The tweets are the notebook's; what would come from trainings is made up, in the same form."""
     names = run_cells("day2", "setup-imports", "trainer-load")
     rng = np.random.default_rng(0)
     truth = (rng.random(300) < 0.15).astype(int)
