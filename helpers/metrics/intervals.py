@@ -49,8 +49,8 @@ class Difference(Interval):
     """The score of one system minus that of another on the same rows, with McNemar's exact test of their errors.
 
     first_alone, second_alone: rows on which only the first or only the second system is right, with a score of one
-    class right about that class (with several seeds, their mean). p_value: of McNemar's test that both are equally likely; None with several seeds or with groups,
-    because the test counts independent rows.
+    class right about that class (with several seeds, their mean). p_value: of McNemar's test that both are equally
+    likely; None with several seeds or with groups, because the test counts independent rows.
     """
 
     first_alone: float = 0
