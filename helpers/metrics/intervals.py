@@ -110,6 +110,7 @@ def bootstrap_interval(
     """
     classes, (truth, predicted) = _numbered(truth=truth, predicted=predicted)
     measure = _Score(score, classes)
+    tail(level)  # refuses what is no share
     _warn_of_few_rows(truth, classes, measure)
     size, (truth, predicted) = measure.joined(truth, predicted)
     table = _count(truth, predicted, size)
