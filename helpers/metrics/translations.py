@@ -58,7 +58,7 @@ def _identifier():
 def _known(language: str) -> str:
     """The code of a language without its region. Raises ValueError for an unknown one."""
     code = str(language).replace("_", "-").partition("-")[0].lower()
-    if code not in _identifier().nb_classes:
+    if code not in set(_identifier().nb_classes).union(*RELATIVES):
         raise ValueError(f"{language!r} is no language code that we know. Give one of ISO 639, such as 'pt' or 'zh'.")
     return code
 
