@@ -122,7 +122,9 @@ def bootstrap_interval(
     draws = measure(prior + _tables(patterns, weights, size))
     note = ""
     if (truth == predicted).all():
-        trials = len(truth) if groups is None else len(set(groups))  # rows of a group may all be right together
+        trials = (
+            len(truth) if groups is None else len(pd.unique(np.asarray(groups)))
+        )  # as if rows of a group are right or wrong together
         bound = stats.binomtest(trials, trials).proportion_ci(level, method="exact").low
         note = f"no errors in {len(truth)} rows; accuracy at least {bound:.3f}"
     return Interval(value, *_ends(draws, value, level), note)
@@ -156,8 +158,11 @@ def bootstrap_difference(
     first, second = _by_seed(first), _by_seed(second)
     if len(first) != len(second):
         raise ValueError(f"first has {len(first)} seeds and second {len(second)}. Give as many of both.")
-    columns = {f"first {seed}": run for seed, run in enumerate(first)}
-    columns |= {f"second {seed}": run for seed, run in enumerate(second)}
+    columns = {
+        name if len(runs) == 1 else f"{name}[{number}]": run
+        for name, runs in {"first": first, "second": second}.items()
+        for number, run in enumerate(runs)
+    }
     classes, (truth, *runs) = _numbered(truth=truth, **columns)
     measure = _Score(score, classes)
     _warn_of_few_rows(truth, classes, measure)
