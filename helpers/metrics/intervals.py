@@ -1,4 +1,4 @@
-"""How sure a measured score is: intervals for scores, differences, agreement, seeds and folds.
+"""How sure a measured score is: intervals for scores, differences and agreement.
 
 An interval says how much a number would differ on other texts (or runs) of the same kind. It says nothing about wrong
 labels, nor about texts of a different kind.
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.metrics.scores import MEASURES, as_labels, fold_factor, fold_statistics, same_length
+from helpers.metrics.scores import MEASURES, as_labels, same_length
 
 FEW_ROWS = 10  # of a class: below, its interval is a rough guide
 FEW_DISCORDANT = 10  # rows on which just one of two systems is right: below, no interval decides between them
@@ -207,56 +207,6 @@ def kappa(first: Sequence, second: Sequence, level: float = 0.95, resamples: int
     (prior,) = _priors(np.arange(size), size, random, resamples)
     draws = _kappa(prior + _tables(patterns, weights, size))
     return Interval(value, *_ends(draws, value, level))
-
-
-def mean_and_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """The mean of independent runs (seeds), with the interval of the t distribution.
-
-    Raises ValueError for fewer than two numbers. For folds, which share training texts, see `fold_difference`.
-    """
-    runs = np.asarray(values, dtype=float)
-    if runs.ndim != 1 or len(runs) < 2 or not np.isfinite(runs).all():
-        raise ValueError(f"Expected two numbers or more, none missing; got {list(values)}. Add runs or drop gaps.")
-    half = stats.t.ppf(1 - tail(level), len(runs) - 1) * stats.sem(runs)
-    return Interval(float(runs.mean()), float(runs.mean() - half), float(runs.mean() + half))
-
-
-def fold_difference(scores: pd.DataFrame, first: str, second: str, measure: str, level: float = 0.95) -> Interval:
-    """How much better one system is than another over the folds of a cross-validation that both went through.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        As for `helpers.metrics.cross_validation_table`: the columns system, fold, and the measure.
-    first, second : str
-        Names of systems.
-    measure : str
-        The column to compare.
-
-    Returns
-    -------
-    Interval
-        The mean of the differences by fold, with the t interval whose variance is corrected for folds that share
-        training texts: times 1/k + 1/(k - 1) in place of 1/k (Nadeau and Bengio 2003).
-
-    Raises
-    ------
-    ValueError
-        Where the two were not run on the same folds, or on fewer than three.
-    """
-    if measure not in scores:
-        raise ValueError(f"There is no score {measure!r}. There are: {', '.join(map(str, scores.columns))}.")
-    if unknown := [name for name in (first, second) if name not in set(scores["system"])]:
-        raise ValueError(f"There is no system {unknown[0]!r}. There are: {', '.join(scores['system'].unique())}.")
-    own = scores.loc[scores["system"].isin([first, second]), ["system", "fold", measure]]
-    fold_statistics(own)  # refuses a fold that comes twice
-    wide = own.pivot(index="fold", columns="system", values=measure)
-    differences = wide[first] - wide[second]
-    if differences.isna().any() or len(differences) < 3:
-        raise ValueError(f"{first} and {second} need three folds or more, the same for both; got {len(wide)}.")
-    half = stats.t.ppf(1 - tail(level), len(differences) - 1) * differences.std(ddof=1)
-    half *= fold_factor(len(differences)) ** 0.5
-    return Interval(float(differences.mean()), float(differences.mean() - half), float(differences.mean() + half))
 
 
 def _mean_over_seeds(differences: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # transformers itself is for after setup()
     from transformers import EvalPrediction
 
 MEASURES = ("precision", "recall", "f1")
-SPREADS = {"sd": ("S.D.", 4), "se": ("corrected S.E.", 3)}  # heading and decimals, as in Table S2 and in Table 6
 
 
 def as_labels(labels: Sequence, name: str) -> np.ndarray:
@@ -192,88 +191,6 @@ def confusion(truth, predicted, class_names: Sequence[str]) -> pd.DataFrame:
     same_length(truth=truth, predicted=predicted)
     counts = confusion_matrix(truth, predicted, labels=range(len(class_names)))
     return pd.DataFrame(counts, pd.Index(class_names, name="truth"), pd.Index(class_names, name="predicted"))
-
-
-def fold_statistics(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean, standard deviation (n - 1) and standard error of each system over its n folds.
-
-    The standard error is corrected for folds that share training texts (see `fold_factor`).
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        One row for each system and fold, with the columns system, fold, and any number of scores; a score that does
-        not apply to a system is missing in all its rows.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each system. Columns: (score, "mean"), (score, "sd"), (score, "se"), then ("folds", "").
-
-    Raises
-    ------
-    ValueError
-        For missing columns, a fold that comes twice, and a score that only some folds have.
-    """
-    measures = [column for column in scores.columns if column not in ("system", "fold")]
-    if len(scores.columns) - len(measures) != 2 or not measures or scores.empty:
-        found = f"{len(scores)} rows of {', '.join(map(str, scores.columns))}"
-        raise ValueError(f"Expected rows with the columns system, fold and at least one score; got {found}.")
-    for system, rows in scores.groupby("system", sort=False, observed=True):
-        if rows["fold"].duplicated().any():
-            raise ValueError(f"{system} has a fold more than once. Put all its scores of a fold into one row.")
-        for measure, count in rows[measures].count().items():
-            if 0 < count < len(rows):
-                raise ValueError(
-                    f"{system} has {measure} for {count} of {len(rows)} folds. Run the others or drop them."
-                )
-    grouped = scores.groupby("system", sort=False, observed=True)
-    means, deviations = grouped[measures].mean(), grouped[measures].std(ddof=1)
-    errors = deviations.mul(grouped.size().map(fold_factor) ** 0.5, axis="index")
-    parts = {"mean": means, "sd": deviations, "se": errors}
-    columns = {(measure, part): frame[measure] for measure in measures for part, frame in parts.items()}
-    return pd.DataFrame(columns | {("folds", ""): grouped.size()})
-
-
-def fold_factor(folds: int) -> float:
-    """The variance of a mean over folds, as a multiple of the variance between folds (Nadeau and Bengio 2003).
-
-    1/k + 1/(k - 1) in place of 1/k, because k folds share training texts. The standard error is 1.5 times the naive
-    one with five folds.
-    """
-    return 1 / folds + 1 / (folds - 1) if folds > 1 else float("nan")
-
-
-def cross_validation_table(scores: pd.DataFrame, spread: str = "sd") -> pd.DataFrame:
-    """Tabulate the mean of each system over its folds, with the spread in parentheses, as published tables do.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        One row for each system and fold, with the columns system, fold, and any number of scores.
-    spread : str
-        "sd" (standard deviation), as in Table S2 (Kim et al. 2022), or "se" (standard error). Table 6 (Bestvater and
-        Monroe 2023) has standard errors too; ours are corrected for folds that share training texts.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Text, a row for each system. A score that does not apply is an empty cell, and one fold alone has no spread.
-
-    Raises
-    ------
-    ValueError
-        As `fold_statistics`, and for another spread.
-    """
-    if spread not in SPREADS:
-        raise ValueError(f'spread is {spread!r}. It can be "sd" (standard deviation) or "se" (standard error).')
-    statistics, (heading, decimals) = fold_statistics(scores), SPREADS[spread]
-    numbers = shown(statistics.drop(columns="folds", level=0), decimals)
-    table = pd.DataFrame(index=statistics.index)
-    for measure in numbers.columns.unique(level=0):
-        width = numbers[measure, spread].map(lambda text: f" ({text})" if text else "")
-        table[f"{measure} ({heading})"] = numbers[measure, "mean"] + width
-    return table.assign(folds=statistics["folds", ""])
 
 
 def shown(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
