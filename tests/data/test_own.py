@@ -221,7 +221,7 @@ def test_duplicates_are_left_out_as_in_the_workshops_own_data_sets(file, capsys)
 
 def run_sets(parts, run):
     for part in parts.values():
-        words = [splits.normalise(text).split() for text in part["text"]]
+        words = [splits.words(text) for text in part["text"]]
         yield {" ".join(each[n : n + run]) for each in words for n in range(len(each) - run + 1)}
 
 
@@ -407,7 +407,7 @@ def test_no_two_messages_share_a_run_of_8_words(council):
 
 
 def runs_of_8(message: str) -> list[str]:
-    words = splits.normalise(message).split()
+    words = splits.words(message)
     return [" ".join(words[n : n + 8]) for n in range(len(words) - 7)]
 
 
