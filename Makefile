@@ -15,6 +15,8 @@ TORCH ?= torch
 QUICK := tests/test_repository.py tests/test_public_names.py tests/notebooks/test_notebooks_form.py \
 	tests/notebooks/test_cells.py tests/notebooks/test_glossary.py tests/exercises tests/metrics \
 	tests/data/test_sets.py tests/packages/test_catalogue.py tests/tools/test_run_sheet.py
+# The large data sets and the translations are left to make test.
+QUICKLY := not newsgroups and not news_articles and not health_tweets and not roundtrip and not signs
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
 .PHONY: help lab run quick test test-all test-oldest update preflight kit zip slides site check-site check-lab outputs runsheet publish lint fetch
@@ -30,7 +32,7 @@ run: fetch     ## run every notebook in day order, and write readable HTML of ea
 	@$(BIN)/python -m tools.notebooks.run
 
 quick: lint    ## under a minute: style, imports, and the tests that a change breaks most often
-	$(BIN)/python -m pytest -q -m "not long" $(QUICK)
+	$(BIN)/python -m pytest -q -m "not long" -k "$(QUICKLY)" $(QUICK)
 
 test: fetch $(TESTS)   ## run the tests: every notebook end to end, and the helpers
 	$(BIN)/python -m pytest -m "not long"

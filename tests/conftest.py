@@ -10,7 +10,7 @@ import pytest
 
 from helpers import settings
 
-os.environ["HF_HUB_CACHE"] = str(settings.HUB_CACHE)  # as setup() sets it
+os.environ |= {"HF_HUB_CACHE": str(settings.HUB_CACHE), "HF_HUB_OFFLINE": "1"}  # as setup() sets them
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the saved outputs are the CPU's
 
 ROOT = Path(__file__).resolve().parent.parent

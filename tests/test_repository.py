@@ -1,16 +1,18 @@
 """The repository holds together: requirements, environment, address, style of what is written by hand."""
 
 import re
+import shutil
 import subprocess
-import tomllib
+import sys
 from pathlib import Path
 
 import nbformat
-import publish
 import pytest
-import try_newest
 from conftest import NOTEBOOKS, ROOT
 from packaging.utils import canonicalize_name
+
+from tools import try_newest
+from tools.notebooks import first_cell, publish
 
 
 def lines(name: str) -> list[str]:
@@ -31,8 +33,7 @@ def test_requirements_and_environment_agree():
     environment = (ROOT / "environment.yml").read_text(encoding="utf-8")
     by_pip = re.findall(r"^      - (.+)$", environment, flags=re.MULTILINE)
     assert sorted(by_pip) == sorted(lines("requirements.txt"))
-    python = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
-    assert f"python{python}" in environment
+    assert f"python{first_cell.project()['python']}" in environment
 
 
 def test_every_requirement_has_an_exact_tested_version_within_its_range():
@@ -100,18 +101,18 @@ def test_one_place_holds_the_address():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in NOTEBOOKS:
         assert publish.badge(repository, branch, path.name) in readme
-        first = publish.first_cell(nbformat.read(path, as_version=4))
-        assert f'--branch {branch} "{publish.SERVER}{repository}"' in first.source
-        assert f"({publish.SERVER}{repository}/blob/{branch}/GLOSSARY.md)" in path.read_text(encoding="utf-8")
+        assert f"({first_cell.SERVER}{repository}/blob/{branch}/GLOSSARY.md)" in path.read_text(encoding="utf-8")
 
 
 @pytest.fixture
 def copy_to_publish(tmp_path, monkeypatch) -> Path:
-    """A copy of everything that publishing writes."""
+    """A copy of everything that publishing writes, with the first cells as they shall be."""
     (tmp_path / "notebooks").mkdir()
     for path in (ROOT / "pyproject.toml", ROOT / "README.md", *NOTEBOOKS):
         (tmp_path / path.relative_to(ROOT)).write_bytes(path.read_bytes())
-    monkeypatch.setattr(publish, "ROOT", tmp_path)
+    for module in (publish, first_cell):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    first_cell.main()
     return tmp_path
 
 
@@ -124,7 +125,7 @@ def test_publish_writes_the_address_everywhere(copy_to_publish, branch):
     for copy in (copy_to_publish / "notebooks").iterdir():
         assert publish.badge("a-group-of-ours/its-name", branch, copy.name) in readme
         content = copy.read_text(encoding="utf-8").replace('\\"', '"')
-        assert f'--branch {branch} "https://github.com/a-group-of-ours/its-name"' in content
+        assert f'address = "--branch {branch} https://github.com/a-group-of-ours/its-name"' in content
         assert f"(https://github.com/a-group-of-ours/its-name/blob/{branch}/GLOSSARY.md)" in content
     for path in copy_to_publish.rglob("*.*"):
         assert old not in path.read_text(encoding="utf-8")
@@ -178,9 +179,23 @@ def test_no_hand_written_file_names_a_machine_or_has_an_unquoted_bound():
             assert not unquoted_bounds(cell.source), cell.id
 
 
-def test_modules_read_in_one_sitting():
-    for path in (ROOT / "helpers").glob("*.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 220, path.name
+def test_the_helpers_fit_on_a_page_and_each_module_is_read_in_one_sitting():
+    files = [path.relative_to(ROOT / "helpers") for path in tracked() if path.is_relative_to(ROOT / "helpers")]
+    assert len({path.parts[0] for path in files}) <= 14
+    for path in (ROOT / "helpers").rglob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path.name
+
+
+def test_pip_install_is_refused_and_installs_nothing(tmp_path):
+    """Everything runs from the repository's root: a part of it in site-packages would lack its data."""
+    copy, target = tmp_path / "copy", tmp_path / "target"
+    for name in ("helpers", "data", "notebooks", "tools"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--no-build-isolation"]
+    done = subprocess.run([*pip, "--target", target, copy], capture_output=True, text=True)
+    assert done.returncode != 0 and not target.exists()
+    assert "Multiple top-level packages" in done.stderr + done.stdout, done.stderr
 
 
 def test_every_target_of_make_has_a_line_of_help():
@@ -194,6 +209,6 @@ def test_every_data_file_and_every_source_has_a_card():
 
     cards = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     names = [path.name for path in (ROOT / "data").iterdir() if path.suffix != ".md"] + list(
-        catalogue.CATALOGUE["packages"] | catalogue.CATALOGUE["downloads"] | catalogue.CATALOGUE["hub_data"]
+        catalogue.CATALOGUE["packages"] | catalogue.CATALOGUE["downloads"]
     )
     assert not [name for name in names if name not in cards]

@@ -15,90 +15,98 @@ def run(program: str, **variables: str) -> subprocess.CompletedProcess:
 
 
 def test_it_prints_a_line_for_each_thing_it_found():
-    said = run("import helpers; helpers.setup(source='packages')").stdout
-    for name in ("Python", "device", "models from", "size", "seed", "memory", "disk", "torch", "transformers"):
+    said = run("import helpers; helpers.setup()").stdout
+    for name in ("Python", "device", "models", "size", "numbers", "seed", "memory", "disk", "torch", "transformers"):
         assert name in said
-    assert "packages" in said and "ok" in said
+    assert "from Python packages, without the Hub" in said and "small" in said and "ok" in said
 
 
-def test_auto_takes_the_packages_where_the_hub_does_not_answer_and_says_how_to_ask_again(tmp_path):
-    """tests/test_hub.py has the other answers."""
-    program = "import helpers; print(helpers.setup().source)"
-    said = run(program, HF_ENDPOINT="http://127.0.0.1:9", WORKSHOP_CACHE=str(tmp_path)).stdout
-    assert said.splitlines()[-1] == "packages"
-    assert "packages (the Hub cannot be reached, " in said
-    assert 'helpers.packages.catalogue.main(["ask"]) in a cell' in said
+SECOND_CALL = """
+import os, random, helpers, numpy, torch
+helpers.setup()
+before = dict(os.environ)
+draw = lambda: (float(torch.rand(1)), numpy.random.rand(), random.random())
+first = helpers.setup(source="hub", size="full", seed=3), draw()
+again = helpers.setup(source="hub", size="full", seed=3), draw()
+assert first == again
+chosen = first[0]
+print(chosen.source, chosen.size, chosen.pick(small=1, full=2), chosen.pick(tiny=0, small=1, full=2))
+last = helpers.setup(size="tiny")
+print(last.source, last.size, last.pick(small=1, full=2), last.pick(tiny=0, small=1, full=2))
+print("environment", os.environ == before, os.environ["HF_HUB_OFFLINE"])
+"""
 
 
-def test_a_second_call_says_the_reason_again(tmp_path):
-    program = "import helpers; helpers.setup(); helpers.setup()"
-    said = run(program, HF_ENDPOINT="http://127.0.0.1:9", WORKSHOP_CACHE=str(tmp_path)).stdout
-    assert (
-        said.count("packages (the Hub cannot be reached, ")
-        == said.count('helpers.packages.catalogue.main(["ask"])')
-        == 2
-    )
+def test_each_call_chooses_anew_and_the_environment_stays_as_it_was():
+    lines = run(SECOND_CALL).stdout.splitlines()
+    assert "hub full 2 2" in lines and "packages tiny 1 0" in lines
+    assert lines[-1] == "environment True 1"
 
 
-def test_who_forbids_to_ask_the_hub_is_obeyed(tmp_path):
-    program = (
-        "import os, helpers; helpers.setup(); first = os.environ['WORKSHOP_SOURCE']\n"
-        "helpers.setup(source='hub'); helpers.setup(source='hub'); print(first, os.environ['HF_HUB_OFFLINE'])"
-    )
-    said = run(program, HF_HUB_OFFLINE="1", WORKSHOP_CACHE=str(tmp_path)).stdout
-    assert "packages (HF_HUB_OFFLINE is set)" in said and said.splitlines()[-1] == "packages 1"
+def test_an_argument_goes_before_the_environment():
+    program = "import helpers; print(helpers.setup().size, helpers.setup(size='small').size)"
+    assert run(program, WORKSHOP_SIZE="tiny").stdout.splitlines()[-1] == "tiny small"
 
 
-def test_a_cache_that_cannot_be_written_does_not_stop_the_set_up(tmp_path):
-    (tmp_path / "file").touch()
-    place = str(tmp_path / "file" / "cache")
-    result = run("import helpers; helpers.setup()", HF_ENDPOINT="http://127.0.0.1:9", WORKSHOP_CACHE=place)
-    assert "packages (the Hub cannot be reached, " in result.stdout, result.stderr
+@pytest.mark.parametrize(
+    ("call", "variables", "message"),
+    [
+        ("helpers.setup(source='auto')", {}, "source is 'auto'. It can be: packages, hub."),
+        ("helpers.setup(size='huge')", {}, "size is 'huge'. It can be: tiny, small, full."),
+        ("helpers.setup()", {"WORKSHOP_SIZE": "huge"}, "size is 'huge'. It can be: tiny, small, full."),
+        ("helpers.setup()", {"WORKSHOP_PRECISION": "8"}, "WORKSHOP_PRECISION is '8'. It can be: float32, bfloat16"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_it_can_be(call, variables, message):
+    result = run(f"import helpers; {call}", **variables)
+    assert f"ValueError: {message}" in result.stderr
 
 
-@pytest.mark.parametrize("variable", ["WORKSHOP_SOURCE", "WORKSHOP_SIZE"])
-def test_a_wrong_variable_is_named_with_what_it_can_be(variable):
-    result = run("import helpers; helpers.setup()", **{variable: "huge"})
-    assert f"'huge' ({variable})" in result.stderr
-    assert "auto" in result.stderr
-
-
-def test_an_argument_goes_before_the_environment_and_pick_follows_the_size():
-    program = (
-        "import helpers; w = helpers.setup(source='packages', size='full'); print(w.size, w.pick(small=1, full=2))\n"
-        "w = helpers.setup(size='tiny'); print(w.size, w.pick(small=1, full=2), w.pick(tiny=0, small=1, full=2))"
-    )
-    lines = run(program, WORKSHOP_SIZE="small").stdout.splitlines()
-    assert "full 2" in lines and lines[-1] == "tiny 1 0"
-
-
-def test_it_seeds_and_calling_it_twice_does_no_harm():
-    program = (
-        "import helpers, torch, numpy, random\n"
-        "def draw(): return float(torch.rand(1)), numpy.random.rand(), random.random()\n"
-        "helpers.setup(source='packages', seed=3); first = draw()\n"
-        "helpers.setup(source='packages', seed=3); assert draw() == first\n"
-        "print('same')"
-    )
-    assert run(program).stdout.splitlines()[-1] == "same"
+def test_the_first_edition_s_variable_is_answered_in_one_sentence():
+    said = run("import helpers; print(helpers.setup().source)", WORKSHOP_SOURCE="hub").stdout
+    [line] = [line for line in said.splitlines() if "WORKSHOP_SOURCE" in line]
+    assert 'helpers.setup(source="hub")' in line and said.splitlines()[-1] == "packages"
 
 
 def test_it_says_so_when_it_comes_too_late_to_matter():
-    late = run("import transformers, huggingface_hub, helpers; helpers.setup(source='packages')").stdout
-    assert "too late" in late and "Restart" in late
-    early = run("import helpers; helpers.setup(source='packages'); import transformers; helpers.setup()").stdout
-    assert "too late" not in early
+    late = run("import transformers, helpers; helpers.setup()").stdout
+    assert "restart the kernel and run this cell first" in late
+    early = run("import helpers; helpers.setup(); import transformers; helpers.setup()").stdout
+    assert "restart the kernel" not in early
 
 
 def test_on_colab_it_names_the_menu_path_to_a_gpu():
-    program = (
-        "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
-        "import helpers; helpers.setup(source='packages')"
-    )
-    said = run(program, CUDA_VISIBLE_DEVICES="").stdout
+    program = "import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')\n"
+    said = run(f"{program}import helpers; helpers.setup()", CUDA_VISIBLE_DEVICES="").stdout
     assert "Runtime > Change runtime type" in said
+
+
+APPLE_GPU = """
+import torch
+torch.backends.mps.is_available = torch.backends.mps.is_built = lambda: True
+import helpers, tempfile
+workshop = helpers.setup()
+from transformers import TrainingArguments
+print(workshop.device, TrainingArguments(tempfile.mkdtemp(), **workshop.precision).device)
+"""
+
+
+def test_where_there_is_an_apple_gpu_training_stays_on_the_cpu():
+    result = run(APPLE_GPU)
+    assert result.stdout.splitlines()[-1] == "cpu cpu", result.stderr
 
 
 def test_helpers_can_be_imported_without_torch_or_transformers():
     said = run("import sys, helpers; print([name for name in ('torch', 'transformers') if name in sys.modules])").stdout
     assert said.strip() == "[]"
+
+
+def test_tab_offers_the_public_names():
+    said = run("import helpers; print(dir(helpers))").stdout
+    assert all(f"'{name}'" in said for name in ("setup", "model", "download", "data", "metrics", "plots"))
+    assert "import_module" not in said and "runtime" not in said
+
+
+def test_an_old_python_is_named_before_anything_else_fails():
+    program = "import sys; sys.version_info = (3, 10); sys.modules['tomllib'] = None; import helpers"
+    assert "The workshop needs Python 3.11 or newer." in run(program).stderr.splitlines()[-1]

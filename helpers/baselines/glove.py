@@ -21,19 +21,36 @@ _READ: dict[tuple, dict[str, np.ndarray | None]] = {}
 
 
 class GloveAverage(TransformerMixin, BaseEstimator):
-    """Each text as the average of the GloVe vectors of its words; zeros where no word has a vector.
+    """Represent each text as the average of the GloVe vectors of its words; zeros where no word has a vector.
 
-    dimensions: how many numbers a vector has.
-    vectors: None trains them on the texts of fit, as Pennington, Socher and Manning 2014 do; a path reads them from a
-        text file, a word and its numbers in each line, or from Stanford's zip of such files. What follows is for None.
-    max_words, min_count: the vocabulary is the most frequent words, of those that occur so often.
-    window: how far apart two words may stand; a pair at distance d counts 1/d.
-    x_max, alpha: a pair weighs (count / x_max) ** alpha, at most 1.
-    max_iter, learning_rate: steps of AdaGrad, each over all pairs; 100 bring the loss where 300 at a rate of 0.05 do.
-    seed: for the numbers that the training starts from.
+    Parameters
+    ----------
+    dimensions : int
+        How many numbers a vector has.
+    vectors : str or Path, optional
+        A text file with a word and its numbers in each line, or Stanford's zip of such files. By default vectors are
+        trained on the texts of `fit`, as Pennington, Socher and Manning 2014 do; all other parameters are for that.
+    max_words, min_count : int
+        The vocabulary is the `max_words` most frequent words of those that occur `min_count` times.
+    window : int
+        How many words apart two words may be; a pair at distance d counts 1/d.
+    x_max, alpha : float
+        A pair weighs (count / x_max) ** alpha, at most 1.
+    max_iter, learning_rate : int, float
+        Steps of AdaGrad, each over all pairs; 100 steps reach the loss of 300 steps at a rate of 0.05.
+    seed : int
+        For the initial values.
 
-    After fit: vocabulary_ (word to row), vectors_ (words, dimensions), loss_ (before each step; empty for a file), and
-    origin, which says for the note under a table which vectors these are.
+    Attributes
+    ----------
+    vocabulary_ : dict
+        From word to row.
+    vectors_ : numpy.ndarray
+        (words, dimensions)
+    loss_ : list of float
+        Before each step; empty for vectors from a file.
+    origin : str
+        Which vectors these are, for the note under a table.
     """
 
     def __init__(
@@ -126,10 +143,22 @@ def split(text: str) -> list[str]:
 
 
 def cooccurrences(documents: list[list[int]], size: int, window: int) -> np.ndarray:
-    """How often words stand near each other within a text: (size, size), symmetric; a pair at distance d counts 1/d.
+    """Count how often words are near each other within a text; a pair at distance d counts 1/d.
 
-    documents: the words of each text as numbers below size; those outside the vocabulary are taken out before, as
-    GloVe's own program does it.
+    Parameters
+    ----------
+    documents : list of list of int
+        The words of each text as numbers below `size`. Words outside the vocabulary are taken out before, as GloVe's
+        own program does it.
+    size : int
+        Of the vocabulary.
+    window : int
+        How many words apart two words may be.
+
+    Returns
+    -------
+    numpy.ndarray
+        Counts (size, size), symmetric.
     """
     words = np.array([word for each in documents for word in each], dtype=int)
     text = np.repeat(np.arange(len(documents)), [len(each) for each in documents])
@@ -142,10 +171,28 @@ def cooccurrences(documents: list[list[int]], size: int, window: int) -> np.ndar
 
 
 def load_vectors(path: str | Path, words: Iterable[str], dimensions: int) -> dict[str, np.ndarray]:
-    """The vectors of those words that a file of GloVe vectors has, read line by line; what was read is remembered.
+    """Read the vectors of some words from a file of GloVe vectors, line by line; what was read is remembered.
 
-    path: a text file (word and numbers, separated by spaces), or a zip with a file named *.50d.txt for 50 dimensions.
-    Raises FileNotFoundError, and ValueError where the file has another number of dimensions or is damaged.
+    Parameters
+    ----------
+    path : str or Path
+        A text file (word and numbers, separated by spaces), or a zip with a file named *.50d.txt for 50 dimensions.
+    words : iterable of str
+        Those to look for.
+    dimensions : int
+        How many numbers a vector has.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        A vector (dimensions) for each of the words that the file has.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    ValueError
+        Where it has another number of dimensions, or is damaged.
     """
     path = Path(path).expanduser()
     if not path.is_file():

@@ -26,7 +26,7 @@ LETTER = r"[\p{L}\p{M}\p{N}_]"  # of any script: in many, vowels are marks
 
 
 class _ByScore(ClassifierMixin, BaseEstimator):
-    """What the classifiers here share: labels by the sign of a score, and a rule for the score zero."""
+    """Labels by the sign of a score, and a rule for the score zero; `score_texts` comes from the subclass."""
 
     def fit(self, texts: Iterable[str], labels: Iterable[int]):
         """Learns nothing. Raises ValueError where labels are other than 0 (negative) and 1 (positive)."""
@@ -58,10 +58,17 @@ class _ByScore(ClassifierMixin, BaseEstimator):
 
 
 class Vader(_ByScore):
-    """The sign of VADER's compound score (Hutto and Gilbert 2014).
+    """Classify by the sign of VADER's compound score (Hutto and Gilbert 2014).
 
-    ties: what a text with the score 0 gets: "random" (0 or 1, the same for the same text and seed) as in Table 6 of
-    Bestvater and Monroe 2023, "negative" or "positive". That VADER's authors call -0.05 to 0.05 neutral plays no part.
+    VADER's authors call -0.05 to 0.05 neutral; here only the sign counts.
+
+    Parameters
+    ----------
+    ties : str
+        What a text with the score 0 gets: "random" (0 or 1, the same for the same text and seed), as in Table 6 of
+        Bestvater and Monroe 2023, "negative" or "positive".
+    seed : int
+        For random ties.
     """
 
     def __init__(self, ties: str = "random", seed: int = 0):
@@ -75,14 +82,23 @@ class Vader(_ByScore):
 
 
 class Dictionary(_ByScore):
-    """The sign of (positive - negative) / words, counted with lists of patterns.
+    """Classify by the sign of (positive - negative) / words, counted with lists of patterns.
 
-    A pattern is a word, or several in a row, in any case, or an emoji or emoticon as it is written; * stands for any characters and ? for one: "abandon*", "lack
-    of". At each place of a text the longest pattern counts; one that stands in two lists counts in both.
+    A pattern is a word, or several in a row, in any case; * means any characters and ? one: "abandon*", "lack of". An
+    emoji or emoticon counts as it is written. At each place of a text the longest pattern counts; one that is in two
+    lists counts in both.
 
-    neg_positive, neg_negative: patterns with a negation, such as "not good*", that overrule the shorter ones in them.
-    negated: "flip" counts "not good" as negative and "not bad" as positive; "subtract" counts neither; "ignore"
-    leaves the negated patterns out. ties, seed: as for Vader.
+    Parameters
+    ----------
+    positive, negative : sequence of str
+        Patterns.
+    neg_positive, neg_negative : sequence of str
+        Patterns with a negation, such as "not good*", which overrule the shorter ones in them.
+    negated : str
+        "flip" counts "not good" as negative and "not bad" as positive; "subtract" counts neither; "ignore" leaves the
+        negated patterns out.
+    ties, seed
+        As for `Vader`.
     """
 
     def __init__(
@@ -115,11 +131,25 @@ class Dictionary(_ByScore):
 
 
 def general_inquirer(**settings) -> Dictionary:
-    """The General Inquirer's Positiv and Negativ words (Stone and others 1966): 1,637 and 2,005.
+    """Load the General Inquirer's Positiv and Negativ words (Stone et al. 1966): 1,637 and 2,005.
 
     The file lists senses (ABOUT#1, MIND#_10). Counting cannot tell them apart: a word is in a list where any of its
-    senses is; 16 are in both. Words stand there in their basic form: "attack" counts, "attacked" does not.
-    settings: as for Dictionary. Raises SourceError where the file cannot be fetched.
+    senses is; 16 are in both. Words are in their basic form: "attack" counts, "attacked" does not.
+
+    Parameters
+    ----------
+    **settings
+        As for `Dictionary`.
+
+    Returns
+    -------
+    Dictionary
+        Ready to predict.
+
+    Raises
+    ------
+    SourceError
+        Where the file cannot be fetched.
     """
     [path] = catalogue.files("general_inquirer")
     frame = pd.read_csv(path, sep="\t", usecols=["Entry", "Positiv", "Negativ"], keep_default_na=False)
@@ -128,12 +158,31 @@ def general_inquirer(**settings) -> Dictionary:
 
 
 def lexicoder(path: str | Path, negated: str = "flip", **settings) -> Dictionary:
-    """The Lexicoder Sentiment Dictionary LSD2015 (Young and Soroka 2012), which everyone gets from its authors.
+    """Load the Lexicoder Sentiment Dictionary LSD2015 (Young and Soroka 2012), which everyone gets from its authors.
 
-    path: the unzipped folder, or LSD2015.lc3 (LSD2015_NEG.lc3 beside it is read too); quanteda's YAML and Yoshikoder's
-    XML (.ykd) do as well. negated: quanteda.sentiment flips, quanteda's manual subtracts, Bestvater and Monroe ignored.
-    "n't" and "cannot" are read as "not"; the authors' script prepares texts further. settings: as for Dictionary.
-    Raises FileNotFoundError that says where to get it, ValueError for another format.
+    "n't" and "cannot" are read as "not"; the authors' script prepares texts further.
+
+    Parameters
+    ----------
+    path : str or Path
+        The unzipped folder, or LSD2015.lc3 (LSD2015_NEG.lc3 next to it is read too), quanteda's YAML, or Yoshikoder's
+        XML (.ykd).
+    negated : str
+        As for `Dictionary`: quanteda.sentiment flips, quanteda's manual subtracts, Bestvater and Monroe ignored.
+    **settings
+        As for `Dictionary`.
+
+    Returns
+    -------
+    Dictionary
+        Ready to predict.
+
+    Raises
+    ------
+    FileNotFoundError
+        With where to get it.
+    ValueError
+        For another format.
     """
     path = Path(path).expanduser()
     path = next(path.rglob("LSD2015.lc3"), path / "LSD2015.lc3") if path.is_dir() else path
@@ -143,11 +192,11 @@ def lexicoder(path: str | Path, negated: str = "flip", **settings) -> Dictionary
             f"copy. For non-commercial academic use download it from snsoroka.com/data-lexicoder and unzip it."
         )
     found = _categories(path)
-    beside = path.with_name(f"{path.stem}_NEG{path.suffix}")
-    if beside.is_file():
-        found |= {name: patterns for name, patterns in _categories(beside).items() if patterns}
+    negations = path.with_name(f"{path.stem}_NEG{path.suffix}")
+    if negations.is_file():
+        found |= {name: patterns for name, patterns in _categories(negations).items() if patterns}
     if negated != "ignore" and not found["neg_positive"]:
-        raise FileNotFoundError(f'No {beside.name} with the negations beside {path}. Or pass negated="ignore".')
+        raise FileNotFoundError(f'There is no {negations.name} (negations) next to {path}. Or pass negated="ignore".')
     return Dictionary(*found.values(), negated=negated, **settings)
 
 
@@ -157,10 +206,10 @@ def _categories(path: Path) -> dict[str, list[str]]:
     try:
         pairs = _from_xml(text) if text.startswith("<") else _from_lines(text)
     except (SyntaxError, ValueError) as error:  # ElementTree's ParseError is a SyntaxError
-        raise ValueError(f"{path} begins like XML but cannot be read: {error}. Download it anew.") from error
+        raise ValueError(f"{path} begins like XML but cannot be read: {error}. Download it again.") from error
     found = {name: [pattern for category, pattern in pairs if category.lower() == name] for name in CATEGORIES}
     if not any(found.values()):
-        raise ValueError(f"{path} is no Lexicoder dictionary: it has no +negative or +positive above patterns.")
+        raise ValueError(f"{path} is not a Lexicoder dictionary: it has no +negative or +positive above patterns.")
     return found
 
 
@@ -173,7 +222,7 @@ def _from_xml(text: str) -> list[tuple[str, str]]:
 
 
 def _from_lines(text: str) -> list[tuple[str, str]]:
-    """Category and pattern of each line: "+negative#AA0000" (a colour may follow) opens a category, in YAML "name:"."""
+    """Category and pattern of each line: "+negative#AA0000" (a color may follow) opens a category, in YAML "name:"."""
     pairs, category = [], ""
     for line in filter(None, map(str.strip, text.splitlines())):
         if heading := re.fullmatch(r"\+(\w+)(?:#\w+)?|[\"']?(\w+)[\"']?:", line):

@@ -1,4 +1,4 @@
-"""The workshop's data sets, and the learner's own file, as a `datasets.DatasetDict` of train, validation and test."""
+"""The workshop's data sets and the learner's own file, each as a DatasetDict of train, validation and test."""
 
 from helpers.data import splits
 from helpers.data.own import load_csv

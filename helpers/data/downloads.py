@@ -80,7 +80,7 @@ def file(name: str) -> Path:
                 _note(place)
             if _noted(place) == settings.sha256(place):
                 return place
-            print(f"{place.name} in the cache is damaged: it is fetched anew.", file=sys.stderr)
+            print(f"{place.name} in the cache is damaged: it is fetched again.", file=sys.stderr)
         with settings.atomic(place) as temporary:
             _download(name, temporary)
             _check_content(name, temporary)

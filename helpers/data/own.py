@@ -24,17 +24,18 @@ def load_csv(
     date: str | None = None,
     quoting: str | None = None,
 ) -> DatasetDict:
-    """The learner's own file, without duplicates, split 70/15/15 and stratified, as `helpers.data.load` does.
+    """Load the learner's own file, without duplicates, split 70/15/15 and stratified, as `helpers.data.load` does.
 
-    It prints what was read, left out and guessed. Taught on Day 2.
+    Prints what was read, left out and guessed. Rows without text or label are left out: empty cells, NA, NULL, None
+    and nan.
 
     Parameters
     ----------
     path : str or Path
-        CSV, JSON, Parquet, Stata, or Excel where openpyxl is installed; `helpers.data.reader` says more. It is only
-        read.
+        CSV (comma, semicolon, tab or pipe) with the names of its columns in the first row, JSON, Parquet, Stata, or
+        Excel where openpyxl is installed; it is only read. Every cell is taken as written: "007" stays what it is.
     text, label, date : str
-        The names of these columns. Rows without text or label are left out: empty ones, and NA, NULL, None or nan.
+        The names of these columns; date is optional.
     seed : int
         Changes only the split.
     quoting : {"minimal", "none"}, optional
@@ -42,14 +43,15 @@ def load_csv(
 
     Returns
     -------
-    DatasetDict
-        train, validation and test: text (str), label (ClassLabel; numbers in numeric, words in alphabetical order),
-        date (str). Texts that share a run of 8 words (20 where the median text has over 100) stay in one part.
+    datasets.DatasetDict
+        train, validation and test, with the columns text (str), label (ClassLabel; numbers in numeric, words in
+        alphabetical order) and date (str). Texts that share 8 consecutive words (20 where the median text has over
+        100) are in the same part.
 
     Raises
     ------
     DataError
-        Where a person has to repair or decide something: file, row and column.
+        With file, row and column, where a person has to repair or decide something.
     """
     path, wanted = Path(path), {"text": text, "label": label} | ({"date": date} if date else {})
     source = open_table(path, wanted, quoting)
@@ -69,9 +71,9 @@ def load_csv(
         raise DataError(f"No row of {path.name} has text and label: {filled}. Fill them, or pass other columns.")
     frame["label"], names = _classes(frame, label, table, path.name)
     kept = splits.without_duplicates(frame)
-    has_kept = frame["text"].map(splits.normalise).isin(kept["text"].map(splits.normalise))  # its first copy stays
-    left_out["repeated"] = frame["row"][has_kept & ~frame["row"].isin(kept["row"])]
-    left_out["with different labels for one text"] = frame["row"][~has_kept]
+    is_kept = frame["text"].map(splits.normalise).isin(kept["text"].map(splits.normalise))  # its first copy stays
+    left_out["repeated"] = frame["row"][is_kept & ~frame["row"].isin(kept["row"])]
+    left_out["with different labels for one text"] = frame["row"][~is_kept]
     parts = _parts(kept, names, seed, path.name)
 
     reasons = ", ".join(f"{len(rows):,} {why} ({_rows(rows)})" for why, rows in left_out.items() if len(rows))

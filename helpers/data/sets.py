@@ -1,4 +1,4 @@
-"""One loader per data set, each giving a `datasets.DatasetDict` with train, validation and test.
+"""The workshop's data sets, one loader each.
 
 Where the texts come from, who wrote them and what they may be used for: data/README.md.
 """
@@ -16,13 +16,31 @@ from helpers.settings import DATA
 
 
 def load(name: str, seed: int = 0) -> DatasetDict:
-    """A data set by name, cleaned, without duplicates, split 70/15/15 and stratified by label.
+    """Load a data set by name, cleaned, without duplicates, split 70/15/15 and stratified by label.
 
-    Columns: text (str), label (ClassLabel), and date (str, year-month-day) where it is known. No text, and no two
-    texts that share a run of 8 words (tweets, snippets) or 20 words (speeches, articles), stand in two splits; a
-    text that came with two labels is left out. The seed changes the split, never the texts.
+    Parameters
+    ----------
+    name : str
+        From Python packages: clinton_stance, election_tweets, political_newsgroups, rotten_tomatoes,
+        convention_speeches, debates, commons_speeches, bundestag_speeches, congreso_speeches, tweedekamer_speeches,
+        news_articles, health_tweets. Written for the workshop: support_tickets. Downloaded at first use: incivility,
+        kavanaugh_sentiment, kavanaugh_stance. data/README.md describes them.
+    seed : int
+        Changes the split, never the texts.
 
-    Raises ValueError with the known names, SourceError where the data cannot be fetched.
+    Returns
+    -------
+    datasets.DatasetDict
+        train, validation and test, with the columns text (str), label (ClassLabel), and date (str, year-month-day)
+        where it is known. No text is in two splits, and texts that share 8 consecutive words (tweets, snippets) or 20
+        (speeches, articles) are in the same one. A text that has two labels is left out.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, with the known ones.
+    SourceError
+        Where the data cannot be fetched.
     """
     if name not in LOADERS:
         raise ValueError(f"There is no data set {name!r}. There are: {', '.join(LOADERS)}.")
@@ -45,9 +63,22 @@ def load(name: str, seed: int = 0) -> DatasetDict:
 
 
 def table(name: str) -> pd.DataFrame:
-    """A small table that the project wrote itself, such as "fruit" or "model_sizes" (see data/README.md).
+    """Read a small table that was written for the workshop.
 
-    Raises ValueError with the known names.
+    Parameters
+    ----------
+    name : str
+        Of a CSV file in data/, such as "fruit" or "model_sizes"; data/README.md describes them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, with the known ones.
     """
     path = DATA / f"{name}.csv"
     if not path.exists():
@@ -57,16 +88,16 @@ def table(name: str) -> pd.DataFrame:
 
 
 def text_id(text: str) -> str:
-    """A name for a text that stays: the first 12 hexadecimal digits of its SHA-256 (files in data/ name texts so)."""
+    """The first 12 hexadecimal digits of a text's SHA-256, by which files in data/ name texts of others."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _mended(text: str) -> str:
-    """A text in which UTF-8 was once read as Windows-1252 ("â€™" for an apostrophe), read rightly."""
+def _repaired(text: str) -> str:
+    """Undo that UTF-8 was once read as Windows-1252 ("â€™" for an apostrophe)."""
 
     def reread(found: re.Match) -> str:
         try:
-            # Windows-1252 leaves five bytes open; they came through as the characters of the same number.
+            # Windows-1252 leaves five bytes undefined; they were read as the characters of the same number.
             return b"".join(bytes([ord(c)]) if ord(c) < 256 else c.encode("cp1252") for c in found[0]).decode()
         except UnicodeError:
             return found[0]
@@ -75,7 +106,7 @@ def _mended(text: str) -> str:
 
 
 def _tweets() -> pd.DataFrame:
-    """The tweets of both campaigns in their own words, in English, links and signatures taken out.
+    """The English tweets that both campaigns wrote, without links and signatures.
 
     Retweets are left out, and so are tweets that open with a quoted @name: somebody else wrote those words.
     """
@@ -102,7 +133,7 @@ def _election_tweets():
 
 
 def _clinton_stance():
-    """The tweets that name Clinton. The label is the campaign that wrote it: a proxy for stance towards her."""
+    """The tweets that name Clinton. The label is the campaign that wrote them: a proxy for stance towards her."""
     frame = _tweets()
     return frame[frame["text"].str.contains(r"clinton|hillary", case=False)], CAMPAIGNS
 
@@ -114,7 +145,7 @@ def _newsgroups() -> pd.DataFrame:
 
 
 def _political_newsgroups():
-    """The first 80 words of each post; the label says whether it stood in one of the three talk.politics groups."""
+    """The first 80 words of each post; the label says whether it is from one of the three talk.politics groups."""
     frame = _newsgroups()
     political = frame["label"].str.startswith("talk.politics")
     return frame.assign(label=political.map({False: "other", True: "political"})), ["other", "political"]
@@ -142,7 +173,7 @@ def _debates():
 
 
 def _parliament(name: str) -> Callable:
-    """Speeches with the speaker's party, without what the chair says to run the sitting.
+    """A loader of speeches with the speaker's party, without those of the chair.
 
     Parties with fewer than 50 speeches, and no party, are "other".
     """
@@ -153,7 +184,7 @@ def _parliament(name: str) -> Callable:
         frame = frame[~frame["chair"]].dropna(subset="text")
         party = frame["party"].fillna("other")
         party = party.where(party.map(party.value_counts()) >= 50, "other")
-        text = frame["text"].map(_mended)
+        text = frame["text"].map(_repaired)
         return pd.DataFrame({"text": text, "label": party, "date": frame["date"]}), sorted(set(party))
 
     return loader

@@ -12,9 +12,9 @@ import regex
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-# Texts that share a run of so many words (a quote, a retweet, a reprint) stay on one side of a split.
+# Texts that share so many consecutive words (a quote, a retweet, a reprint) stay on one side of a split.
 SHARED_RUN, SHARED_RUN_LONG = 8, 20
-# These share formulas and names of offices too, so that their run is the longer one.
+# These also share formulas and names of offices, so they use the longer run.
 LONG_TEXTS = {
     "political_newsgroups", "convention_speeches", "news_articles",
     "commons_speeches", "bundestag_speeches", "congreso_speeches", "tweedekamer_speeches",
@@ -30,12 +30,12 @@ TOKEN = regex.compile(
 
 
 def run_of(name: str) -> int:
-    """How many words two texts of a data set must share, in a row, to stay on one side of a split."""
+    """How many consecutive words two texts of a data set must share to stay on one side of a split."""
     return SHARED_RUN_LONG if name in LONG_TEXTS else SHARED_RUN
 
 
 def plain(texts: pd.Series) -> pd.Series:
-    """Texts of the web without links and HTML's spelling of characters."""
+    """Texts from the web without links and HTML entities."""
     return texts.map(html.unescape).str.replace(r"https?://\S+", " ", regex=True)
 
 
@@ -59,14 +59,38 @@ def length(text: str) -> float:
 
 
 def without_duplicates(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row for each text; none for a text that occurs with more than one label."""
+    """Keep one row for each text, and none for a text that has more than one label.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With the columns text and label.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows that are left, numbered from 0. Two texts are the same if `normalise` makes them equal.
+    """
     same = frame["text"].map(normalise)
     labels = frame["label"].groupby(same).transform("nunique")
     return frame[(labels == 1) & ~same.duplicated()].reset_index(drop=True)
 
 
 def same_source(texts: pd.Series, run: int) -> np.ndarray:
-    """A group number for each text; texts that share `run` consecutive words are in one group."""
+    """Group texts that share `run` consecutive words.
+
+    Parameters
+    ----------
+    texts : pandas.Series
+        Of str.
+    run : int
+        How many words.
+
+    Returns
+    -------
+    numpy.ndarray
+        The number of its group for each text (texts).
+    """
     first_with: dict[int, int] = {}
     pairs = []
     for row, text in enumerate(texts):
@@ -80,17 +104,31 @@ def same_source(texts: pd.Series, run: int) -> np.ndarray:
 
 
 def split(frame: pd.DataFrame, run: int, seed: int) -> dict[str, pd.DataFrame]:
-    """Divide a table with text and label into 70% train, 15% validation, 15% test, by rows and by labels.
+    """Split a table into 70% train, 15% validation and 15% test, stratified by label.
 
-    Texts that share `run` consecutive words stay together. Warns with the words they share where this unbalances the
-    parts.
+    The parts are balanced by rows and by labels. Where texts that stay together prevent it, a warning names the words
+    they share.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With the columns text and label.
+    run : int
+        Texts that share so many consecutive words stay together.
+    seed : int
+        Of the split.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        train, validation and test.
     """
     part = _parts(frame["text"], frame["label"], list(SHARES.values()), run, seed)
     return {name: frame[part == number] for number, name in enumerate(SHARES)}
 
 
 def folds(texts, labels, run: int, k: int = 5, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Row numbers of k pairs (train, held out) for cross-validation: each text is held out once.
+    """Split texts for cross-validation, so that each is held out once, stratified as far as near-copies allow.
 
     Parameters
     ----------
@@ -99,9 +137,14 @@ def folds(texts, labels, run: int, k: int = 5, seed: int = 0) -> list[tuple[np.n
     run : int
         Texts that share so many consecutive words are held out together.
     k : int
-        How many folds; they are balanced by rows and by labels.
+        How many folds.
     seed : int
-        Changes which texts are held out together.
+        Of the split.
+
+    Returns
+    -------
+    list of tuple
+        k pairs of row numbers: train, held out.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Whether an answer means the same as the right one, in whatever form it was typed.
 
-A number may come as 63, 63.0, "63", "1/3", "57 %" or a tensor, a text in any case and spacing, a collection as list,
+A number may come as 63, 63.0, "63", "1/3", "57%" or a tensor, a text in any case and spacing, a collection as list,
 tuple, array, Series or "a, b, c". What cannot be read as the kind that is asked for is simply not the same.
 """
 

@@ -4,9 +4,8 @@
     exercise = helpers.exercises.get("day1-padding")
     exercise.check(answer, three=three, tokenizer=tokenizer)
 
-Questions, hints and solutions stand in data/exercises/, one file a day. The right answer is what the solution
-computes from the notebook's own variables, so that it fits every source and size. What an exercise consists of:
-CONTRIBUTING.md.
+Questions, hints and solutions are in data/exercises/, one file a day. The right answer is what the solution computes
+from the notebook's own variables, so it fits every source and size. What an exercise consists of: CONTRIBUTING.md.
 """
 
 import io
@@ -49,9 +48,14 @@ class Exercise:
     hints_given: int = 0
 
     def check(self, answer=..., **notebook) -> None:
-        """Print whether an answer is right, or a question that leads on. Raises nothing, whatever the answer.
+        """Print whether an answer is right, or a question that leads on. Nothing is raised, whatever the answer.
 
-        notebook: the variables of the section that the right answer is computed from.
+        Parameters
+        ----------
+        answer
+            The learner's; `...` as long as there is none.
+        **notebook
+            The variables of the section that the right answer is computed from.
         """
         try:
             message = self._verdict(answer, notebook)
@@ -152,9 +156,22 @@ class Exercise:
 
 @cache
 def get(name: str) -> Exercise:
-    """The exercise of that name, such as "day1-padding"; the same object each time, so that hints go on.
+    """Find an exercise by name.
 
-    Raises ValueError for an unknown name, with the nearest one.
+    Parameters
+    ----------
+    name : str
+        Such as "day1-padding".
+
+    Returns
+    -------
+    Exercise
+        With check(), hint() and solution(); the same object each time, so that hints go on.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, with the nearest one.
     """
     day, _, short = name.partition("-")
     known = _of_day(day) if (QUESTIONS / f"{day}.toml").exists() else {}

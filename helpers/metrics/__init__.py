@@ -5,16 +5,15 @@ from helpers.metrics.intervals import (
     bootstrap_difference,
     bootstrap_interval,
     calibration_table,
-    corrected_share,
     corrected_share_interval,
     expected_calibration_error,
     kappa,
     mean_and_interval,
 )
-from helpers.metrics.scores import compute_metrics, confusion, cross_validation_table, report, save_table, shown
+from helpers.metrics.scores import compute_metrics, confusion, cross_validation_table, report, shown
 
 __all__ = [
     "bootstrap_difference", "bootstrap_interval", "calibration_table", "compute_metrics", "confusion",
-    "corrected_share", "corrected_share_interval", "cross_validation_table", "expected_calibration_error", "kappa",
-    "mean_and_interval", "report", "save_table", "shown", "translations",
+    "corrected_share_interval", "cross_validation_table", "expected_calibration_error", "kappa", "mean_and_interval",
+    "report", "shown", "translations",
 ]  # fmt: skip

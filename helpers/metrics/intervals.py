@@ -1,7 +1,7 @@
-"""How sure a measured number is: intervals for scores, differences, shares and agreement; calibration.
+"""How certain a measured number is: intervals for scores, differences, shares and agreement; calibration.
 
 An interval says how much the number would differ on other texts (or runs) of the same kind. It says nothing about
-labels that are wrong, nor about texts of another kind.
+labels that are wrong, or about texts of another kind.
 """
 
 import warnings
@@ -34,14 +34,38 @@ class Interval:
 
 
 def bootstrap_interval(truth, predicted, score="macro_f1", level=0.95, resamples=2000, seed=0) -> Interval:
-    """A score on these rows as an Interval, by the bootstrap: rows are drawn anew, truth and prediction together.
+    """Measure a score with its bootstrap interval: rows are resampled, truth and prediction together.
 
-    score: "accuracy", "macro_precision", "macro_recall", "macro_f1", "kappa", or that of one class by its label, such
-    as "f1_1" or "recall_Uncivil"; or a function of (truth, predicted), which takes seconds rather than a moment.
+    The interval is BCa (Efron 1987, by scipy), because scores near 1 are skewed: of 4,500 simulated samples of 200
+    rows with a true macro F1 of 0.97, its 95% intervals contained it in 94%, percentile ones in 92%. It is a percentile
+    interval where BCa is undefined.
 
-    BCa (Efron 1987, by scipy), because scores near 1 are skewed: of 4,500 simulated samples of 200 rows with a true
-    macro F1 of 0.97 its 95 % intervals held it in 94 %, percentile ones in 92 %. Percentile where BCa is undefined.
-    Warns where every row is right. Raises ValueError for labels that do not fit together and for unknown scores.
+    Parameters
+    ----------
+    truth, predicted : sequence
+        Labels of the same rows, as class numbers or class names.
+    score : str or callable
+        "accuracy", "macro_precision", "macro_recall", "macro_f1", "kappa", or that of one class by its label, such as
+        "f1_1" or "recall_Uncivil"; or a function of (truth, predicted), which takes seconds rather than a moment.
+    level : float
+        Of the interval, between 0 and 1.
+    resamples, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Interval
+        value, low and high.
+
+    Raises
+    ------
+    ValueError
+        For labels that do not fit together, and for unknown scores.
+
+    Warns
+    -----
+    UserWarning
+        Where every row is right.
     """
     classes, (truth, predicted) = _numbered(truth=truth, predicted=predicted)
     if (truth == predicted).all():
@@ -51,9 +75,26 @@ def bootstrap_interval(truth, predicted, score="macro_f1", level=0.95, resamples
 
 
 def bootstrap_difference(truth, first, second, score="macro_f1", level=0.95, resamples=2000, seed=0) -> Interval:
-    """The score of the first system less that of the second, with its interval; arguments as in bootstrap_interval.
+    """Measure the score of the first system minus that of the second, with its bootstrap interval.
 
-    Both are measured on the same resampled rows, so that what is hard for both cancels out.
+    Both are measured on the same resampled rows, so what is hard for both cancels out.
+
+    Parameters
+    ----------
+    truth, first, second : sequence
+        The labels, and two systems' predictions, of the same rows.
+    score, level, resamples, seed
+        As for `bootstrap_interval`.
+
+    Returns
+    -------
+    Interval
+        value, low and high of the difference.
+
+    Raises
+    ------
+    ValueError
+        As `bootstrap_interval` does.
     """
     classes, columns = _numbered(truth=truth, first=first, second=second)
     measure = _statistic(score, classes)
@@ -61,7 +102,25 @@ def bootstrap_difference(truth, first, second, score="macro_f1", level=0.95, res
 
 
 def kappa(first: Sequence, second: Sequence, level=0.95, resamples=2000, seed=0) -> Interval:
-    """Cohen's (1960) kappa of two coders of the same texts, as sklearn.metrics.cohen_kappa_score, with its interval."""
+    """Measure Cohen's (1960) kappa of two coders of the same texts, with its bootstrap interval.
+
+    Parameters
+    ----------
+    first, second : sequence
+        The labels (texts) of each coder.
+    level, resamples, seed
+        As for `bootstrap_interval`.
+
+    Returns
+    -------
+    Interval
+        Its value is that of sklearn.metrics.cohen_kappa_score.
+
+    Raises
+    ------
+    ValueError
+        For labels that do not fit together, or are all the same.
+    """
     classes, columns = _numbered(first=first, second=second)
     if len(classes) < 2:
         raise ValueError(f"Both coders gave every text the label {classes[0]!r}. Kappa needs texts of two classes.")
@@ -69,9 +128,26 @@ def kappa(first: Sequence, second: Sequence, level=0.95, resamples=2000, seed=0)
 
 
 def mean_and_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """The mean of independent runs (seeds) with the interval of the t distribution.
+    """Average independent runs, such as seeds, with the interval of the t distribution.
 
-    Over folds it is too narrow, because they share training data. Raises ValueError for fewer than two numbers.
+    Over folds the interval is too narrow, because they share training data.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One number for each run.
+    level : float
+        Of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Interval
+        The mean, and the ends of its interval.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two numbers, or missing ones.
     """
     runs = np.asarray(values, dtype=float)
     if runs.ndim != 1 or len(runs) < 2 or not np.isfinite(runs).all():
@@ -81,11 +157,29 @@ def mean_and_interval(values: Sequence[float], level: float = 0.95) -> Interval:
 
 
 def calibration_table(truth: Sequence, probability: Sequence[float], bins: int = 10, positive=1) -> pd.DataFrame:
-    """Of the rows with a predicted probability of about 0.8, are 80 % of the class?
+    """Compare probabilities with what is true: of the rows at about 0.8, are 80% of the class?
 
-    probability: of the class with the label `positive`, for each row. Rows: bins of equal width, the upper end in the
-    bin. Columns: n, mean probability, share true (no number in an empty bin). For a model of many classes give
-    truth == predicted and the highest probability. Raises ValueError for what is no probability or no label.
+    Parameters
+    ----------
+    truth : sequence
+        The labels (rows).
+    probability : sequence of float
+        Of the class `positive`, for each row. For a model with many classes give the highest probability, and
+        truth == predicted as the truth.
+    bins : int
+        How many bins of equal width; the upper end belongs to the bin.
+    positive : int or str
+        The label of the class.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each bin. Columns: n, mean probability, share true (no number in an empty bin).
+
+    Raises
+    ------
+    ValueError
+        For numbers that are not probabilities, and a label that does not occur.
     """
     labels, probability = as_labels(truth, "truth"), np.asarray(probability, dtype=float)
     if probability.ndim != 1 or not ((probability >= 0) & (probability <= 1)).all():
@@ -103,23 +197,55 @@ def calibration_table(truth: Sequence, probability: Sequence[float], bins: int =
 
 
 def expected_calibration_error(truth, probability, bins: int = 10, positive=1) -> float:
-    """The distance of mean probability and share true, averaged over the bins of calibration_table by their n.
+    """Average the distance between mean probability and share true over the bins, weighted by their n.
 
-    Naeini and others (2015); Guo and others (2017) use the highest probability and truth == predicted. 0 is perfect.
+    By Naeini et al. (2015); Guo et al. (2017) use the highest probability and truth == predicted.
+
+    Parameters
+    ----------
+    truth, probability, bins, positive
+        As for `calibration_table`.
+
+    Returns
+    -------
+    float
+        From 0, which is perfect, to 1.
+
+    Raises
+    ------
+    ValueError
+        As `calibration_table` does.
     """
     table = calibration_table(truth, probability, bins, positive).query("n > 0")
     return float(np.average((table["mean probability"] - table["share true"]).abs(), weights=table["n"]))
 
 
 def corrected_share(predicted_share: float, recall_of_positive: float, false_positive_rate: float) -> float:
-    """The share of a class in new texts, from the share that a classifier finds (Rogan and Gladen 1978).
+    """Estimate the share of a class in new texts from the share that a classifier finds (Rogan and Gladen 1978).
 
-    found = recall * share + false positive rate * (1 - share), solved for the share and cut to 0 to 1. It holds where
-    the classifier errs at the same rates as on the validation texts. Raises ValueError where it cannot be solved.
+    found = recall * share + false positive rate * (1 - share), solved for the share and cut to 0 to 1. It is valid
+    where the classifier errs at the same rates as on the validation texts.
+
+    Parameters
+    ----------
+    predicted_share : float
+        The share of the new texts that the classifier puts into the class.
+    recall_of_positive, false_positive_rate : float
+        The classifier's rates on the validation texts.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        For what is not a share, and for a recall that is not above the false positive rate.
     """
     for value in (predicted_share, recall_of_positive, false_positive_rate):
         if not 0 <= value <= 1:
-            raise ValueError(f"{value} is no share. Give the share, the recall and the rate as numbers from 0 to 1.")
+            raise ValueError(f"{value} is not a share. Give the share, the recall and the rate as numbers from 0 to 1.")
     if recall_of_positive <= false_positive_rate:
         rates = f"recall {recall_of_positive:.2f}, false positive rate {false_positive_rate:.2f}"
         raise ValueError(f"The recall must be above the false positive rate ({rates}): use a better classifier.")
@@ -130,10 +256,32 @@ def corrected_share(predicted_share: float, recall_of_positive: float, false_pos
 def corrected_share_interval(
     validation_truth, validation_predicted, new_predicted, positive=1, level=0.95, resamples=2000, seed=0
 ) -> Interval:
-    """corrected_share with a percentile interval for both doubts: the rates of error, and which new texts came.
+    """Estimate the share of a class in new texts as `corrected_share` does, with a percentile bootstrap interval.
 
-    Drawing rows anew and counting is drawing the counts (multinomial), which takes no time however many texts there
-    are. A resample whose recall is not above its false positive rate counts as 0 below and as 1 above.
+    The interval covers both uncertainties: the error rates, and which texts are in the new sample. Resampling rows
+    and counting them is drawing the counts (multinomial), which is fast for any number of texts. A resample whose
+    recall is not above its false positive rate counts as 0 for the lower end and as 1 for the upper end.
+
+    Parameters
+    ----------
+    validation_truth, validation_predicted : sequence
+        Labels and predictions of the validation texts.
+    new_predicted : sequence
+        Predictions for the new texts.
+    positive : int or str
+        The label of the class.
+    level, resamples, seed
+        As for `bootstrap_interval`.
+
+    Returns
+    -------
+    Interval
+        value, low and high of the share, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        For labels that do not fit together, and where `corrected_share` has no solution.
     """
     classes, columns = _numbered(validation_truth=validation_truth, validation_predicted=validation_predicted)
     (truth, predicted), new = (classes[column] for column in columns), as_labels(new_predicted, "new_predicted")

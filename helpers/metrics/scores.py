@@ -4,12 +4,9 @@ Every score is scikit-learn's. A macro average is the mean over the classes that
 predictions; a precision, recall or F1 that would divide by zero counts as 0.
 """
 
-import os
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import evaluate
@@ -18,12 +15,11 @@ import pandas as pd
 from datasets import Features, Value
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, precision_recall_fscore_support
 
-from helpers.settings import CACHE, OUTPUTS
+from helpers import settings
 
 if TYPE_CHECKING:  # transformers itself is for after setup()
     from transformers import EvalPrediction
 
-TABLES = OUTPUTS / "tables"
 MEASURES = ("precision", "recall", "f1")
 SPREADS = {"sd": ("S.D.", 4), "se": ("S.E.", 3)}  # heading and decimals, as in Table S2 and in Table 6
 
@@ -31,7 +27,8 @@ SPREADS = {"sd": ("S.D.", 4), "se": ("S.E.", 3)}  # heading and decimals, as in 
 def as_labels(labels: Sequence, name: str) -> np.ndarray:
     """Labels from a list, array, Series, tensor or column of a data set, as an array (rows) of int64 or of str.
 
-    name: what errors call them. Raises ValueError for no labels, missing ones, numbers mixed with names, other shapes.
+    `name` is what errors call them. Raises ValueError for no labels, missing ones, numbers mixed with names, and other
+    shapes.
     """
     if isinstance(labels, str) or getattr(labels, "ndim", 1) != 1 or not len(labels):
         what = f"shape {tuple(labels.shape)}" if hasattr(labels, "shape") else repr(labels)
@@ -88,11 +85,29 @@ class Classification(evaluate.Metric):
 
 
 def compute_metrics(prediction: "EvalPrediction") -> dict[str, float]:
-    """The scores of a classifier, for `Trainer(compute_metrics=helpers.metrics.scores.compute_metrics)`.
+    """Score a classifier, for `Trainer(compute_metrics=helpers.metrics.compute_metrics)`.
 
-    prediction: its predictions are logits (rows, classes), or a tuple that starts with them; its label_ids are class
-    numbers (rows). Returns accuracy, macro_precision, macro_recall, macro_f1, and precision_0, recall_0, f1_0,
-    precision_1, ... for each class. Warns where logits are not numbers. Raises ValueError for other shapes or labels.
+    Parameters
+    ----------
+    prediction : transformers.EvalPrediction
+        Its predictions are logits (rows, classes), or a tuple that starts with them; its label_ids are class numbers
+        (rows).
+
+    Returns
+    -------
+    dict of str to float
+        accuracy, macro_precision, macro_recall, macro_f1, and precision_0, recall_0, f1_0, precision_1, ... for each
+        class.
+
+    Raises
+    ------
+    ValueError
+        For other shapes or labels.
+
+    Warns
+    -----
+    UserWarning
+        Where logits are not numbers.
     """
     logits = prediction.predictions
     logits = np.asarray(logits[0] if isinstance(logits, tuple | list) else logits)
@@ -100,23 +115,37 @@ def compute_metrics(prediction: "EvalPrediction") -> dict[str, float]:
         advice = "Load the model with num_labels= the number of classes, 2 or more."
         raise ValueError(f"The logits have shape {logits.shape}; expected (rows, classes). {advice}")
     if np.isnan(logits).any():
-        warnings.warn("Some logits are not numbers: the training went astray. Lower the learning rate.", stacklevel=2)
+        warnings.warn("Some logits are not numbers: training became unstable. Lower the learning rate.", stacklevel=2)
     truth, predicted = codes(prediction.label_ids, range(logits.shape[1]), "label_ids"), logits.argmax(axis=1)
     same_length(label_ids=truth, logits=predicted)
     # Kept in memory: as files in a shared folder, two notebooks would wait for each other's locks.
-    metric = Classification(keep_in_memory=True, cache_dir=str(CACHE / "evaluate"))
+    metric = Classification(keep_in_memory=True, cache_dir=str(settings.CACHE / "evaluate"))
     return metric.compute(predictions=predicted, references=truth, classes=logits.shape[1])
 
 
 def report(truth: Sequence, predictions: Mapping[str, Sequence], class_names: Sequence[str]) -> pd.DataFrame:
-    """Precision, recall and F1 of every class and system, in the form of Table A1 (Heseltine and Dorsey 2022).
+    """Tabulate precision, recall and F1 of every class and system, as in Table A1 (Heseltine and Dorsey 2022).
 
-    truth: labels, as class numbers or class names. predictions: by system, labels of the same rows. class_names: in the
-    order of the class numbers. Rows: the classes, "Macro average", "Weighted average" (its recall is the accuracy).
-    Columns: (measure, system), then ("n", ""), the number of rows; all digits kept (`shown` rounds). A class that
-    occurs neither in the truth nor in a system's predictions has no number there.
+    Parameters
+    ----------
+    truth : sequence
+        The labels (rows), as class numbers or class names.
+    predictions : mapping
+        For each system its labels of the same rows, such as {"VADER": [...], "BERT": [...]}.
+    class_names : sequence of str
+        In the order of the class numbers.
 
-    Raises ValueError for labels that are none of the classes and for unequal lengths.
+    Returns
+    -------
+    pandas.DataFrame
+        Rows: the classes, "Macro average", "Weighted average" (its recall is the accuracy). Columns: (measure,
+        system), then ("n", ""), the number of rows. Numbers are not rounded: `shown` does that. A class that occurs
+        neither in the truth nor in a system's predictions has no number there.
+
+    Raises
+    ------
+    ValueError
+        For labels that are none of the classes, and for unequal lengths.
     """
     if not isinstance(predictions, Mapping) or not predictions:
         raise ValueError('predictions must map each system to its labels, such as {"VADER": [...], "BERT": [...]}.')
@@ -136,7 +165,25 @@ def report(truth: Sequence, predictions: Mapping[str, Sequence], class_names: Se
 
 
 def confusion(truth, predicted, class_names: Sequence[str]) -> pd.DataFrame:
-    """How many rows of each class (index "truth") went to which class (columns "predicted"). Arguments as in report."""
+    """Count how many rows of each class a system took for which class.
+
+    Parameters
+    ----------
+    truth, predicted : sequence
+        Labels of the same rows, as class numbers or class names.
+    class_names : sequence of str
+        In the order of the class numbers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Counts (classes, classes): rows are the truth, columns the predictions.
+
+    Raises
+    ------
+    ValueError
+        For labels that are none of the classes, and for unequal lengths.
+    """
     truth, predicted = codes(truth, class_names, "truth"), codes(predicted, class_names, "predicted")
     same_length(truth=truth, predicted=predicted)
     counts = confusion_matrix(truth, predicted, labels=range(len(class_names)))
@@ -146,11 +193,23 @@ def confusion(truth, predicted, class_names: Sequence[str]) -> pd.DataFrame:
 def fold_statistics(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean, standard deviation (n - 1) and standard error (deviation / root of n) of each system over its n folds.
 
-    scores: one row for each system and fold, with the columns system, fold, and any number of scores; a score that
-    does not apply to a system is missing in all its rows. Columns: (score, "mean" | "sd" | "se"), then ("folds", "").
     Folds share training data, so both spreads are too small for a test between systems (Bengio and Grandvalet 2004).
 
-    Raises ValueError for missing columns, a fold that comes twice, and a score that only some folds have.
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        One row for each system and fold, with the columns system, fold, and any number of scores; a score that does
+        not apply to a system is missing in all its rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each system. Columns: (score, "mean"), (score, "sd"), (score, "se"), then ("folds", "").
+
+    Raises
+    ------
+    ValueError
+        For missing columns, a fold that comes twice, and a score that only some folds have.
     """
     measures = [column for column in scores.columns if column not in ("system", "fold")]
     if len(scores.columns) - len(measures) != 2 or not measures or scores.empty:
@@ -171,10 +230,25 @@ def fold_statistics(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def cross_validation_table(scores: pd.DataFrame, spread: str = "sd") -> pd.DataFrame:
-    """The means of `fold_statistics(scores)` with their spread in parentheses, as text.
+    """Tabulate the mean of each system over its folds, with the spread in parentheses, as published tables do.
 
-    spread: "sd", as in Table S2 (Kim and others 2022), or "se", as in Table 6 (Bestvater and Monroe 2023). Systems
-    keep their order; a score that does not apply is an empty cell, and one fold alone has no spread.
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        One row for each system and fold, with the columns system, fold, and any number of scores.
+    spread : str
+        "sd" (standard deviation), as in Table S2 (Kim et al. 2022), or "se" (standard error), as in Table 6
+        (Bestvater and Monroe 2023).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text, a row for each system. A score that does not apply is an empty cell, and one fold alone has no spread.
+
+    Raises
+    ------
+    ValueError
+        As `fold_statistics`, and for another spread.
     """
     if spread not in SPREADS:
         raise ValueError(f'spread is {spread!r}. It can be "sd" (standard deviation) or "se" (standard error).')
@@ -188,30 +262,18 @@ def cross_validation_table(scores: pd.DataFrame, spread: str = "sd") -> pd.DataF
 
 
 def shown(table: pd.DataFrame, decimals: int = 2) -> pd.DataFrame:
-    """The table as text to look at: numbers with so many decimals, nothing where there is no number."""
-    return table.map(lambda v: "" if pd.isna(v) else f"{v:.{decimals}f}" if isinstance(v, float) else str(v))
+    """Round a table for display: text, with empty cells where there is no number.
 
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of any kind.
+    decimals : int
+        Of numbers that are not whole.
 
-def save_table(
-    table: pd.DataFrame, name: str, caption: str = "", folder=TABLES, decimals: int = 2
-) -> tuple[Path, Path]:
-    """Write NAME.csv (all digits) and NAME.tex (rounded; for LaTeX with booktabs) into folder; returns the two paths.
-
-    A file is complete or not there. Raises ValueError for a name that is no plain file name.
+    Returns
+    -------
+    pandas.DataFrame
+        Text.
     """
-    if not re.fullmatch(r"\w[\w-]*", name):
-        raise ValueError(f"{name!r} is no name for a table. Use letters, digits, - and _, without folder or ending.")
-    flat = table.set_axis([" ".join(map(str, c)).strip() if isinstance(c, tuple) else c for c in table.columns], axis=1)
-    special = {character: f"\\{character}" for character in "&%$#_{}"} | {"\\": "/", "~": " ", "^": ""}
-    latex = table.to_latex(
-        escape=True, float_format=f"%.{decimals}f", na_rep="", multicolumn_format="c", label=f"tab:{name}",
-        caption=caption.translate(str.maketrans(special)) or None,  # pandas escapes the cells, not the caption
-        column_format="l" * table.index.nlevels + "r" * table.shape[1],
-    )  # fmt: skip
-    paths = Path(folder) / f"{name}.csv", Path(folder) / f"{name}.tex"
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
-    for path, content in zip(paths, (flat.to_csv(lineterminator="\n"), latex), strict=True):
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        part.write_text(content, encoding="utf-8", newline="\n")
-        part.replace(path)
-    return paths
+    return table.map(lambda v: "" if pd.isna(v) else f"{v:.{decimals}f}" if isinstance(v, float) else str(v))

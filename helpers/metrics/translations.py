@@ -1,8 +1,8 @@
 """How good translations are, by sacrebleu: BLEU and chrF with intervals and signatures, and by kind of sentence.
 
-BLEU (Papineni and others 2002) counts runs of one to four words that stand in the reference too; chrF (Popović 2015)
-runs of one to six characters. Both go from 0 to 100. References in another language than the translations' would
-still give a number, so they are refused.
+BLEU (Papineni et al. 2002) counts n-grams of one to four words that the reference has too; chrF (Popović 2015) n-grams
+of one to six characters. Both go from 0 to 100. References in another language than the translations would still give
+a number, so they are refused.
 """
 
 from collections.abc import Sequence
@@ -11,22 +11,34 @@ from functools import cache
 import pandas as pd
 from sacrebleu.metrics import BLEU, CHRF
 
-SURE = 0.95  # probability of a language, from which references count as being in it
-ENOUGH = 100  # characters: what is shorter says too little about its language
+LANGUAGE_PROBABILITY = 0.95  # above which the identified language is believed
+MIN_CHARACTERS = 100  # a shorter text says too little about its language
 
 
 def check_references(references: Sequence[str], language: str) -> None:
-    """Raise ValueError where the references are in another language than `language`, such as "pt".
+    """Refuse references that are in another language than the translations.
 
-    The language is told by py3langid from all references together, and believed where it is sure. Text of a language
-    that it does not know, or too little text, passes.
+    py3langid identifies the language of all references together. A language that it does not know, too little text,
+    and a low probability pass.
+
+    Parameters
+    ----------
+    references : sequence of str
+        The reference translations.
+    language : str
+        Their language, such as "pt".
+
+    Raises
+    ------
+    ValueError
+        Where they are in another language.
     """
     text = " ".join(references)
     identifier = _identifier()
-    if language not in identifier.nb_classes or len(text) < ENOUGH:
+    if language not in identifier.nb_classes or len(text) < MIN_CHARACTERS:
         return
     found, probability = identifier.classify(text)
-    if found != language and probability > SURE:
+    if found != language and probability > LANGUAGE_PROBABILITY:
         raise ValueError(
             f"The references are in {found!r}, the translations should be in {language!r}. Scores against another "
             f"language mean nothing: give the references in {language!r}."
@@ -41,12 +53,26 @@ def _identifier():
 
 
 def scores(translations: Sequence[str], references: Sequence[str], language: str, resamples: int = 1000):
-    """BLEU and chrF of a corpus: a row for each, with score, the ends of its 95 % interval, and sacrebleu's signature.
+    """Score the translations of a corpus by BLEU and chrF.
 
-    translations, references: as many texts, one reference each. language: of both, such as "pt". resamples: of
-    sacrebleu's bootstrap over texts (Koehn 2004); its seed is fixed.
+    Parameters
+    ----------
+    translations, references : sequence of str
+        As many texts, one reference each.
+    language : str
+        Of both, such as "pt".
+    resamples : int
+        Of sacrebleu's bootstrap over texts (Koehn 2004); its seed is fixed.
 
-    Raises ValueError for references in another language, or of another number.
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each measure. Columns: score, low and high (its 95% interval), and sacrebleu's signature.
+
+    Raises
+    ------
+    ValueError
+        For references in another language, and for another number of them.
     """
     translations, references = _checked(translations, references, language)
     rows = {}
@@ -60,7 +86,25 @@ def scores(translations: Sequence[str], references: Sequence[str], language: str
 def by_category(
     translations: Sequence[str], references: Sequence[str], categories: Sequence[str], language: str
 ) -> pd.DataFrame:
-    """Number of texts, BLEU and chrF of each category, best chrF first. Raises ValueError as `scores`."""
+    """Score the translations of each category by BLEU and chrF.
+
+    Parameters
+    ----------
+    translations, references, language
+        As for `scores`.
+    categories : sequence of str
+        One for each translation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each category, best chrF first. Columns: texts (how many), BLEU, chrF.
+
+    Raises
+    ------
+    ValueError
+        As `scores` does.
+    """
     translations, references = _checked(translations, references, language)
     if len(categories) != len(translations):
         raise ValueError(f"{len(translations)} translations have {len(categories)} categories. Give one for each.")
@@ -77,7 +121,25 @@ def by_category(
 
 
 def worst(translations: Sequence[str], references: Sequence[str], language: str, count: int = 5) -> list[int]:
-    """The places of the texts with the lowest chrF, the worst first. Raises ValueError as `scores`."""
+    """Find the translations with the lowest chrF.
+
+    Parameters
+    ----------
+    translations, references, language
+        As for `scores`.
+    count : int
+        How many.
+
+    Returns
+    -------
+    list of int
+        Their places, the worst first.
+
+    Raises
+    ------
+    ValueError
+        As `scores` does.
+    """
     translations, references = _checked(translations, references, language)
     pairs = zip(translations, references, strict=True)
     found = [CHRF().sentence_score(translation, [reference]).score for translation, reference in pairs]

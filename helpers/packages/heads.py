@@ -1,8 +1,8 @@
 """A BERT with its pretraining heads: the packages' encoder plus the changes in data/pretraining_heads.safetensors.
 
 The encoder came without the heads that BERT was pretrained with (masked words, next sentence). The project trained them
-(tools/train_heads.py; card in data/README.md) and ships what that changed: whole tensors where they are small, and for
-each large matrix W a product of two thin ones, so that the changed matrix is W + up @ down (LoRA, Hu and others 2021).
+(tools/heads; card in data/README.md) and ships what that changed: whole tensors where they are small, and for
+each large matrix W a product of two thin ones, so that the changed matrix is W + up @ down (LoRA, Hu et al. 2021).
 """
 
 import hashlib
@@ -29,7 +29,7 @@ def fingerprint(heads: Path = HEADS) -> str:
     if not heads.is_file():
         raise SourceError(
             f"{heads.name} is not in {heads.parent}. It is part of the repository: get it back with "
-            f"`git checkout -- data/{heads.name}`, or train it anew with tools/train_heads.py."
+            f"`git checkout -- data/{heads.name}`, or train it again with `python -m tools.heads.train`."
         )
     return hashlib.sha256(heads.read_bytes()).hexdigest()[:8]
 

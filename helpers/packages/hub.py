@@ -8,8 +8,8 @@ from pathlib import Path
 
 from helpers import settings
 from helpers.packages import hub_download
-from helpers.packages.catalogue import CATALOGUE, published, repository_folder
-from helpers.packages.wheels import run_with_bar
+from helpers.packages.catalogue import CATALOGUE, locked, published, repository_folder
+from helpers.packages.wheels import SourceError, run_with_bar
 
 
 def download(name: str, repo_type: str = "model", files: str | list[str] | None = None) -> bool:
@@ -28,8 +28,8 @@ def download(name: str, repo_type: str = "model", files: str | list[str] | None 
     -------
     bool
         True once everything is there: from then on the name works in every cell, without a network. Otherwise False,
-        and one printed sentence says why; it gives up where the first answer takes more than three seconds. What
-        came before an interruption stays, and the next call goes on from there.
+        and one printed sentence says why; it gives up where the first answer takes more than three seconds. After
+        an interruption the next call brings only the files that are not whole.
 
     Raises
     ------
@@ -50,10 +50,20 @@ def download(name: str, repo_type: str = "model", files: str | list[str] | None 
         return True
     if _is_there(folder, patterns):
         return True
-    last = _run(name, repo_type, patterns, folder)
-    if not last["done"]:
-        print(f"{name} was not downloaded: the Hub {last['error'] or 'could not be asked'}.")
-    return bool(last["done"])
+    try:
+        with locked(settings.CACHE / f"{folder.name}.lock"):
+            if _is_there(folder, patterns):  # another process may have brought it meanwhile
+                return True
+            for left in folder.glob("blobs/*.*.incomplete"):  # huggingface_hub does not go on with these
+                left.unlink(missing_ok=True)
+            said = _run(name, repo_type, patterns, folder)
+    except SourceError as error:
+        print(f"{name} was not downloaded. {error}")
+        return False
+    done = bool(_message(said, "done"))
+    if not done:
+        print(f"{name} was not downloaded: the Hub {_message(said, 'error') or 'could not be asked'}.")
+    return done
 
 
 def _is_there(folder: Path, patterns: list[str]) -> bool:
@@ -66,8 +76,8 @@ def _is_there(folder: Path, patterns: list[str]) -> bool:
         return False
 
 
-def _run(name: str, repo_type: str, patterns: list[str], folder: Path) -> dict:
-    """Run the download in a process of its own; whether it is done, or why not."""
+def _run(name: str, repo_type: str, patterns: list[str], folder: Path) -> str:
+    """Run the download in a process of its own; what it printed."""
     environment = os.environ | {
         "HF_HUB_OFFLINE": "0", "HF_HUB_CACHE": str(settings.HUB_CACHE), "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_XET": "1",  # one way to download, which goes on where it broke off
@@ -75,8 +85,7 @@ def _run(name: str, repo_type: str, patterns: list[str], folder: Path) -> dict:
     }  # fmt: skip
     environment.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "10")
     command = [sys.executable, hub_download.__file__, name, repo_type, *patterns]
-    said, _ = run_with_bar(command, environment, name, lambda said: _message(said, "bytes"), folder)
-    return {"done": _message(said, "done"), "error": _message(said, "error")}
+    return run_with_bar(command, environment, name, lambda said: _message(said, "bytes"), folder)[0]
 
 
 def _message(said: str, key: str):

@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
-UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 PATIENCE = 3  # seconds for the first answer, looking up the address included
 SETTINGS = ("*.json", "*.txt", "*.spm", "*.model", "*.codes", "*.jinja")  # configuration and every kind of tokenizer
 WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")  # the first of these that a repository has

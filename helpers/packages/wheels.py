@@ -92,6 +92,8 @@ def _remedy(said: str) -> str:
     again = "then run `python -m helpers.packages fetch`."
     if "No module named pip" in said:  # environments that uv makes have none
         return f"this environment has no pip: run `python -m ensurepip` or `uv pip install pip`, {again}"
+    if "[Errno 28]" in said:
+        return f"the disk is full: make room, or set WORKSHOP_CACHE to a folder on another one; {again}"
     return (
         f"check the network, {again} Behind a proxy or mirror, set it for pip (`pip config`); where a certificate is "
         "unknown, set SSL_CERT_FILE."

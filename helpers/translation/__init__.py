@@ -1,7 +1,7 @@
 """Translating many texts with a pretrained model, and looking inside it."""
 
-from helpers.translation import alignment, beams
-from helpers.translation.corpus import round_trip, translate, translate_corpus
+from helpers.translation.corpus import Translation, translate, translate_corpus
+from helpers.translation.inside import beam_steps, head_scores
 from helpers.translation.sentences import clean
 
-__all__ = ["alignment", "beams", "clean", "round_trip", "translate", "translate_corpus"]
+__all__ = ["Translation", "beam_steps", "clean", "head_scores", "translate", "translate_corpus"]

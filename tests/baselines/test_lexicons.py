@@ -13,9 +13,9 @@ from sklearn.model_selection import cross_val_score
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from helpers.baselines import lexicons
+from helpers.baselines.lexicons import Dictionary, Vader, general_inquirer, lexicoder
 from helpers.data import sets
 from helpers.packages import catalogue
-from helpers.baselines.lexicons import Dictionary, Vader, general_inquirer, lexicoder
 
 TEXTS = ["I love this great country!", "What a terrible, sad day.", "The vote is on Tuesday.", "Not good at all :("]
 
@@ -240,8 +240,8 @@ def test_missing_negations_are_named(lsd):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("word,score\ngood,1\n", "no Lexicoder dictionary"),
-        ("", "no Lexicoder dictionary"),
+        ("word,score\ngood,1\n", "not a Lexicoder dictionary"),
+        ("", "not a Lexicoder dictionary"),
         ('<dictionary><cnode name="POSITIVE"><pnode name="GOOD">', "cannot be read"),
         ('<!DOCTYPE d [<!ENTITY a "aaaa">]><d><cnode name="POSITIVE"><pnode name="&a;"/></cnode></d>', "entities"),
     ],

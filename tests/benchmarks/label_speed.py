@@ -1,4 +1,4 @@
-"""How fast helpers.label.command labels, beside transformers' own pipeline, and how much memory it takes.
+"""How fast helpers.label labels, beside transformers' own pipeline, and how much memory it takes.
 
 .venv/bin/python tests/benchmarks/label_speed.py            texts a second, medians of five rounds (about six minutes)
 .venv/bin/python tests/benchmarks/label_speed.py --memory   peak memory at 10,000 and 100,000 rows (about three minutes)
@@ -15,16 +15,18 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TRANSFORMERS_VERBOSITY": "error"}
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
 
-import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, pipeline
+import helpers  # noqa: E402
 
-from helpers.data import sets
-from helpers.packages import models
-from helpers.label.classifier import Classifier
-from helpers.label.command.command import ROWS_PER_PART
+helpers.setup()
+
+import torch  # noqa: E402
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, pipeline  # noqa: E402
+
+from helpers.label.classifier import Classifier  # noqa: E402
+from helpers.label.command import ROWS_PER_PART  # noqa: E402
 
 TEXTS, ROUNDS = 2000, 5
 SHORT, LONG = 10_000, 100_000
@@ -34,13 +36,13 @@ AIMS = {"helpers.label, float32": (2.2, 1.4), "helpers.label, bfloat16": (6, 4)}
 
 def tweets(count: int) -> list[str]:
     """Tweets of both campaigns, from the beginning again where there are too few."""
-    found = [text for part in sets.load("election_tweets").values() for text in part["text"][:]]
+    found = [text for part in helpers.data.load("election_tweets").values() for text in part["text"][:]]
     return [found[place % len(found)] for place in range(count)]
 
 
 def save_classifier(folder: Path, **smaller: int) -> None:
     """A classifier with a fresh head: MiniLM, or with other sizes a random BERT."""
-    encoder = models.checkpoint("encoder")
+    encoder = "sentence-transformers/all-MiniLM-L6-v2"
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     names = {0: "Trump campaign", 1: "Clinton campaign"}
     if smaller:
@@ -106,16 +108,13 @@ def memory(folder: Path) -> None:
             path = folder / f"{rows}.{ending}"
             part = frame[:rows]
             part.to_csv(path, index=False) if ending == "csv" else part.to_parquet(path)
-            peaks.append(
-                peak([sys.executable, "-m", "helpers.label.command", path, "--model", model, "--text", "text"])
-            )
+            peaks.append(peak([sys.executable, "-m", "helpers.label", path, "--model", model, "--text", "text"]))
         print(f"{ending:10}{peaks[0]:13.0f} MB{peaks[1]:13.0f} MB{peaks[1] / peaks[0]:8.3f}")
 
 
 def peak(command: list) -> float:
     """The most memory that a command held at once, in MB."""
-    root = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"failed: {' '.join(map(str, command))}")

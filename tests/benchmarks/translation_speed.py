@@ -1,6 +1,6 @@
 """Sentences per second: the model against the engine of the wheel, side by side on one thread.
 
-python -m tests.benchmarks.translation_speed [SENTENCES]
+PYTHONPATH=.:tests/support python tests/benchmarks/translation_speed.py [SENTENCES]
 
 Sentences of tweets and speeches from the test sets, in rounds that take turns. Time is the processor's, so that other
 work on the machine disturbs less. The engine translates one by one, which is all it does.
@@ -9,14 +9,14 @@ work on the machine disturbs less. The engine translates one by one, which is al
 import sys
 import time
 
+import engine
 import torch
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
+from helpers import packages
 from helpers.data import sets
-from helpers.packages import models
-from helpers.translation.sentences import clean, sentences
-from helpers.translation.corpus import translate
-from tests import engine
+from helpers.translation import clean, translate
+from helpers.translation.sentences import sentences
 
 ROUNDS = 3
 
@@ -34,7 +34,7 @@ def lines(count: int, tokenizer) -> list[str]:
 
 def main(count: int = 400) -> None:
     torch.set_num_threads(1)
-    folder = models.checkpoint("translation", source="en", target="pt")
+    folder = packages.model("Helsinki-NLP/opus-mt-tc-big-en-pt")
     model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     native, texts = engine.load("en-pt"), lines(count, tokenizer)
 

@@ -238,7 +238,7 @@ def test_the_note_of_the_first_edition_is_understood(host, capsys):
     assert downloads.file("incivility") == place and host.asked == []
     place.write_bytes(place.read_bytes()[:-100])
     assert downloads.file("incivility").read_bytes() == incivility()
-    assert "is damaged: it is fetched anew" in capsys.readouterr().err
+    assert "is damaged: it is fetched again" in capsys.readouterr().err
 
 
 def test_a_cache_that_is_only_read_needs_no_lock(host):

@@ -8,6 +8,7 @@ from datasets import ClassLabel, Dataset, Features
 from sklearn.metrics import classification_report, confusion_matrix, f1_score
 from transformers import BertConfig, BertForSequenceClassification, EvalPrediction, Trainer, TrainingArguments
 
+from helpers import settings
 from helpers.data import sets
 from helpers.metrics import scores
 
@@ -147,7 +148,7 @@ def test_compute_metrics_names_every_class_of_the_model_and_answers_what_does_no
 
 
 def test_the_trainer_evaluates_with_it_and_nothing_is_left_in_the_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("WORKSHOP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(settings, "CACHE", tmp_path / "cache")
     torch.manual_seed(0)
     sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     model = BertForSequenceClassification(BertConfig(vocab_size=20, num_labels=3, **sizes))
@@ -213,33 +214,3 @@ def test_folds_that_do_not_fit_are_answered_with_what_to_do(folds):
             scores.cross_validation_table(table)
     with pytest.raises(ValueError, match='"sd".*"se"'):
         scores.cross_validation_table(folds, spread="var")
-
-
-def test_a_saved_table_keeps_all_digits_in_csv_and_is_rounded_and_escaped_in_latex(tmp_path):
-    table = scores.report([0, 0, 1], {"a_b & c": [0, 1, 1]}, ["100% sure", "x_y"])
-    csv, tex = scores.save_table(table, "day2_report", "50% of A_b & co.", folder=tmp_path / "new")
-    assert sorted(path.name for path in csv.parent.iterdir()) == ["day2_report.csv", "day2_report.tex"]
-    back = pd.read_csv(csv, index_col=0)
-    assert list(back.columns) == ["Precision a_b & c", "Recall a_b & c", "F1 a_b & c", "n"]
-    assert (back.to_numpy() == table.to_numpy()).all()
-    latex = tex.read_text(encoding="utf-8")
-    for part in (r"a\_b \& c", r"100\% sure & 1.00 & 0.50 & 0.67 & 2 \\", r"\caption{50\% of A\_b \& co.}"):
-        assert part in latex
-    assert r"\begin{tabular}{lrrrr}" in latex and r"\label{tab:day2_report}" in latex
-    rows = latex[latex.index(r"\midrule") : latex.index(r"\bottomrule")].splitlines()[1:]
-    assert {row.replace(r"\&", "").count("&") for row in rows} == {4}
-
-
-def test_every_kind_of_table_is_saved_and_saving_again_replaces_it(tmp_path, folds):
-    tables = [scores.cross_validation_table(folds), scores.fold_statistics(folds), scores.confusion([0], [1], NAMES)]
-    for table in tables:
-        csv, tex = scores.save_table(table, "table", folder=tmp_path)
-        assert tex.read_text(encoding="utf-8").count("caption") == 0
-        assert pd.read_csv(csv, index_col=0).shape == table.shape
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-@pytest.mark.parametrize("name", ["../report", "a/b", "", "report.csv", " x"])
-def test_a_name_that_is_no_plain_file_name_is_refused(name, tmp_path):
-    with pytest.raises(ValueError, match="no name for a table"):
-        scores.save_table(pd.DataFrame({"n": [1]}), name, folder=tmp_path)

@@ -6,7 +6,10 @@ import nbformat
 import pandas as pd
 import pytest
 from saved_outputs import SavedOutputs
+from transformers import TrainingArguments
 
+from helpers import training
+from helpers.runtime import Workshop
 from tools.notebooks import glossary
 
 DAY = SavedOutputs("day2")
@@ -93,3 +96,11 @@ def test_stance_is_called_a_proxy_where_it_first_appears():
     text = "\n".join(c.source for c in nbformat.read(PATH, as_version=4).cells if c.cell_type == "markdown")
     text = glossary.LINK.sub(r"\1", text)
     assert text.index("a proxy for stance") - text.index("**stance**") < 1200
+
+
+def test_cells_that_train_many_times_use_the_recipe_that_is_spelled_out():
+    names = {"workshop": Workshop("cpu", "packages", "small", 0), "TrainingArguments": TrainingArguments}
+    for cell in ("setup-training", "trainer-arguments"):
+        exec(CELLS[cell].source, names)
+    shown, used = names["settings"].to_dict(), names["training_arguments"]().to_dict()
+    assert {name for name in shown if shown[name] != used[name]} <= training.IGNORED

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 from saved_outputs import SavedOutputs
 
@@ -59,12 +60,16 @@ def test_the_differences_on_the_test_split_are_those_of_the_table(other):
     assert (lowest, highest) == pytest.approx((by_seed.min(), by_seed.max()), abs=0.0015)
 
 
-def test_two_workers_finish_what_was_asked_though_one_was_killed():
+def test_two_workers_finish_what_was_asked_and_the_trial_of_the_one_that_was_killed_is_tried_again():
     assert "exit code 0" in printed("workers-kill")
-    states = re.search(r"^trials: (.+)$", printed("workers-status"), re.M)[1]
-    counts = {name: int(count) for count, name in re.findall(r"(\d+) (\w+)", states)}
-    assert counts["complete"] + counts.get("pruned", 0) == 80
-    assert "running" not in counts and "waiting" not in counts
+    trials = table("workers-status")
+    states = trials["state"].value_counts()
+    assert states["COMPLETE"] + states["PRUNED"] == 24
+    assert set(states.index) == {"COMPLETE", "PRUNED", "FAIL"} and states["FAIL"] == 1
+    [failed] = trials.index[trials["state"] == "FAIL"]
+    [again] = trials.index[pd.to_numeric(trials["retry of"], errors="coerce") == int(failed)]
+    assert trials.loc[[failed, again], "worker"].tolist() == ["A", "B"]
+    assert trials.loc[failed, "learning_rate"] == trials.loc[again, "learning_rate"]
 
 
 def test_the_best_head_is_the_best_of_the_table():

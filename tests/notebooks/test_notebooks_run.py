@@ -1,4 +1,7 @@
-"""Every notebook runs end to end in a fresh kernel, and gives the outputs that are saved in it."""
+"""Every notebook runs end to end in a fresh kernel, and gives the outputs that are saved in it.
+
+test_sections.py runs the same cells at size tiny.
+"""
 
 import os
 import subprocess
@@ -13,34 +16,16 @@ from conftest import NOTEBOOKS, ROOT
 NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
 
-def run_nbval(path: Path, size: str, *options: str) -> subprocess.CompletedProcess:
+def run_nbval(path: Path) -> subprocess.CompletedProcess:
     """nbval in a process of its own: cells tagged nbval-check-output are compared with their saved outputs."""
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=1200", "-p", "no:cacheprovider"]
-    environment = {**os.environ, **NO_NETWORK, "WORKSHOP_SIZE": size}
-    return subprocess.run([*command, *options, str(path)], env=environment, capture_output=True, text=True, cwd=ROOT)
+    environment = {**os.environ, **NO_NETWORK, "WORKSHOP_SIZE": "small"}
+    return subprocess.run([*command, str(path)], env=environment, capture_output=True, text=True, cwd=ROOT)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs_and_gives_its_saved_outputs(path):
-    result = run_nbval(path, "small")
-    assert result.returncode == 0, result.stdout[-6000:]
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS[:1], ids=lambda path: path.stem)
-def test_notebook_runs_at_size_tiny(path):
-    """The size for tests runs the same cells; its outputs are not compared.
-
-    Of the later days test_sections.py runs every cell at this size.
-    """
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        cell.metadata.pop("tags", None)
-    copy = path.with_name(f".tiny-{path.name}")
-    try:
-        nbformat.write(notebook, copy)
-        result = run_nbval(copy, "tiny")
-    finally:
-        copy.unlink()
+    result = run_nbval(path)
     assert result.returncode == 0, result.stdout[-6000:]
 
 
@@ -56,11 +41,11 @@ def test_one_changed_number_in_a_saved_output_is_seen(tmp_path):
     notebook.cells = wanted
     path = tmp_path / "copy.ipynb"
     nbformat.write(notebook, path)
-    assert run_nbval(path, "small").returncode == 0
+    assert run_nbval(path).returncode == 0
     [output] = cells["uses-a1-slip"].outputs
     assert "0.83" in output["text"]
     output["text"] = output["text"].replace("0.83", "0.84")
     nbformat.write(notebook, path)
-    result = run_nbval(path, "small")
+    result = run_nbval(path)
     assert result.returncode != 0
     assert "0.84" in result.stdout

@@ -8,7 +8,8 @@ import torch
 from conftest import ROOT
 from transformers import AutoModelForMaskedLM, AutoTokenizer, BertForNextSentencePrediction, BertForPreTraining
 
-from helpers.packages import heads, models
+from helpers import packages
+from helpers.packages import heads
 from helpers.packages.wheels import SourceError
 from tools.heads.eval import IGNORED, mask, masked_words, next_sentences
 from tools.heads.model import Settings, second_round
@@ -16,22 +17,23 @@ from tools.heads.text import Corpus, documents, runs
 from tools.heads.train import Training
 
 CARD = json.loads((ROOT / "data" / "pretraining_heads.json").read_text(encoding="utf-8"))
+NAME = "google-bert/bert-base-uncased"
 MARGIN = 0.01  # between machines and versions; the masks and pairs themselves are the same
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return AutoTokenizer.from_pretrained(models.checkpoint("masked"))
+    return AutoTokenizer.from_pretrained(packages.model(NAME))
 
 
 @pytest.fixture(scope="module")
 def masked():
-    return AutoModelForMaskedLM.from_pretrained(models.checkpoint("masked"))
+    return AutoModelForMaskedLM.from_pretrained(packages.model(NAME))
 
 
 @pytest.fixture(scope="module")
 def both_heads():
-    return BertForPreTraining.from_pretrained(models.checkpoint("masked")).eval()
+    return BertForPreTraining.from_pretrained(packages.model(NAME)).eval()
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +58,8 @@ def test_what_ships_is_at_most_six_megabytes():
 
 
 def test_every_weight_of_both_heads_is_in_the_checkpoint():
-    _, words = AutoModelForMaskedLM.from_pretrained(models.checkpoint("masked"), output_loading_info=True)
-    _, pairs = BertForNextSentencePrediction.from_pretrained(
-        models.checkpoint("next_sentence"), output_loading_info=True
-    )
+    _, words = AutoModelForMaskedLM.from_pretrained(packages.model(NAME), output_loading_info=True)
+    _, pairs = BertForNextSentencePrediction.from_pretrained(packages.model(NAME), output_loading_info=True)
     for found, other_head in ((words, ("cls.seq_relationship", "bert.pooler")), (pairs, ("cls.predictions",))):
         assert not found["missing_keys"] and not found["mismatched_keys"]
         assert all(name.startswith(other_head) for name in found["unexpected_keys"])
@@ -144,7 +144,7 @@ def test_fifteen_in_a_hundred_are_masked_by_berts_rule(tokenizer):
 
 
 def test_a_missing_file_says_how_to_get_it_back(tmp_path):
-    with pytest.raises(SourceError, match=r"git checkout -- data/heads.safetensors.*train_heads"):
+    with pytest.raises(SourceError, match=r"git checkout -- data/heads.safetensors.*tools.heads.train"):
         heads.fingerprint(tmp_path / "heads.safetensors")
 
 
@@ -152,7 +152,7 @@ def test_another_file_makes_another_folder(tmp_path):
     other = tmp_path / "heads.safetensors"
     other.write_bytes(b"other")
     assert heads.fingerprint(other) != heads.fingerprint()
-    assert heads.fingerprint() in models.checkpoint("masked")
+    assert heads.fingerprint() in packages.model(NAME)
 
 
 def test_merging_adds_the_thin_product_to_its_matrix():

@@ -10,13 +10,14 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer, DynamicCache, set_seed
 
+from helpers import packages
 from helpers.data import sets
-from helpers.packages import models
 from helpers.packages.students import files
 from helpers.packages.students.model import SSRU, BergamotConfig, BergamotMTModel, MarianPositions
 from helpers.translation.sentences import sentences
 
-PAIRS = ("en-pt", "pt-en")
+NAMES = {"en-pt": "Helsinki-NLP/opus-mt-tc-big-en-pt", "pt-en": "Helsinki-NLP/opus-mt-ROMANCE-en"}
+PAIRS = tuple(NAMES)
 TEXTS = engine.SENTENCES[:8]
 
 
@@ -24,9 +25,8 @@ TEXTS = engine.SENTENCES[:8]
 def students():
     """For each pair of languages its model and tokenizer, as a cell loads them."""
     found = {}
-    for pair in PAIRS:
-        source, target = pair.split("-")
-        folder = models.checkpoint("translation", source=source, target=target)
+    for pair, name in NAMES.items():
+        folder = packages.model(name)
         found[pair] = AutoModelForSeq2SeqLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     return found
 
@@ -325,7 +325,7 @@ def write_shortlist(path, offsets=(0, 0, 2, 3), targets=(2, 1, 0), magic=files.S
 
 
 def test_a_shortlist_is_read(tmp_path):
-    table = files.read_shortlist(write_shortlist(tmp_path / "lex.bin"), pieces=3)
+    table = files.read_shortlist(write_shortlist(tmp_path / "lex.bin"), tokens=3)
     assert (table.always, table.offsets.tolist(), table.targets.tolist()) == (1, [0, 0, 2, 3], [2, 1, 0])
 
 
@@ -334,13 +334,13 @@ def test_a_damaged_shortlist_is_one_clear_error(tmp_path):
     for length in range(len(whole)):
         (tmp_path / "cut.bin").write_bytes(whole[:length])
         with pytest.raises(files.MarianFileError, match="cut.bin is cut short"):
-            files.read_shortlist(tmp_path / "cut.bin", pieces=3)
+            files.read_shortlist(tmp_path / "cut.bin", tokens=3)
     wrong = [{"offsets": (0, 2, 1, 3)}, {"offsets": (0, 0, 2)}, {"targets": (2, 1, 3)}, {"offsets": (0, 0, 2, 2)}]
     for contents in wrong:
         with pytest.raises(files.MarianFileError, match="damaged"):
-            files.read_shortlist(write_shortlist(tmp_path / "lex.bin", **contents), pieces=3)
+            files.read_shortlist(write_shortlist(tmp_path / "lex.bin", **contents), tokens=3)
     with pytest.raises(files.MarianFileError, match="no binary shortlist"):
-        files.read_shortlist(write_shortlist(tmp_path / "lex.bin", magic=1), pieces=3)
+        files.read_shortlist(write_shortlist(tmp_path / "lex.bin", magic=1), tokens=3)
 
 
 def test_importing_the_module_makes_transformers_know_the_model():

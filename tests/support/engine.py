@@ -2,7 +2,7 @@
 
 Its extension module is taken out of the fetched wheel and loaded from the cache; nothing is installed. It runs on the
 systems the wheel is built for (Linux, x86-64). What it says about the sentences below is kept in engine_outputs.json,
-for every other system; `python -m tests.engine` writes that file.
+for every other system; `python tests/support/engine.py` writes that file.
 """
 
 import importlib.util

@@ -18,7 +18,8 @@ BART = {
     "decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64,
 }  # fmt: skip
 QUERY = 40000.0  # large enough for all attention to go to one position
-MEANING = [*range(8, 16), *range(24, 32)]  # where a position's slow waves are nearly constant: the pieces' own places
+MEANING = [*range(8, 15), *range(24, 31)]  # where a position's slow waves are nearly constant: the pieces' own places
+ZERO = 15  # the slowest sine; what is here after a normalization is what it subtracted everywhere
 
 
 def texts(column: str) -> list[str]:
@@ -76,13 +77,15 @@ def _make_it_copy(model: MarianMTModel, skip: int) -> None:
     attention = model.model.decoder.layers[-1].encoder_attn
     for first in (0, 2):  # two heads look at their own position, and carry half of the meaning each
         rows = range(first * head, (first + 1) * head)
-        carried = MEANING[:8] if first == 0 else MEANING[8:]
+        carried = MEANING[:7] if first == 0 else MEANING[7:]
         for query, near, far, sign in ((rows[:4], sines, cosines, 1), (rows[4:], cosines, sines, -1)):
             attention.q_proj.weight[query, near] = QUERY * torch.cos(turns)
             attention.q_proj.weight[query, far] = sign * QUERY * torch.sin(turns)
+            attention.q_proj.weight[query, ZERO] = -QUERY * (torch.cos(turns) + sign * torch.sin(turns))
         attention.k_proj.weight[rows, sines + cosines] = 1.0
-        attention.v_proj.weight[rows, carried] = 1.0
-        attention.out_proj.weight[carried, rows] = 30.0
+        attention.k_proj.weight[rows, ZERO] = -1.0
+        attention.v_proj.weight[rows[:7], carried] = 1.0
+        attention.out_proj.weight[carried, rows[:7]] = 30.0
 
 
 def _write(path: Path, content: dict) -> None:

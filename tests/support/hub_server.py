@@ -20,16 +20,14 @@ API = re.compile(r"/api/(models|datasets)/(.+?)(?:/(revision|tree|paths-info)/([
 class Failure:
     """What goes wrong with requests whose method and path match `where`, `times` times (None: always).
 
-    kind: "refuse" (the line is closed at once), "stall" (no answer), "drip" (a header that never ends), "429" or "503"
-    (with Retry-After), "limit" (429 with the Hub's own header RateLimit), "token" (401 to whoever shows a token), "cut"
-    (half of the body, then the line is dead), "short" (a whole answer of the wrong length), "swap" (the right length,
-    other bytes), "lost" (no such repository), "portal" (a web page of somebody else).
+    kind: a status such as "503", "refuse" (the connection is closed at once), "stall" (no answer), "drip" (a header
+    that never ends), "cut" (half of the body, then the connection is closed), "hang" (half of the body, then nothing),
+    "lost" (no such repository), "portal" (a web page of somebody else).
     """
 
     kind: str
     where: str
     times: int | None = None
-    retry_after: int = 0
 
 
 @dataclass
@@ -78,8 +76,8 @@ class StandIn:
     def newest(self, repository: str) -> str:
         return list(self.repositories[repository])[-1]
 
-    def fail(self, kind: str, where: str = "", times: int | None = None, retry_after: int = 0) -> None:
-        self.failures.append(Failure(kind, where, times, retry_after))
+    def fail(self, kind: str, where: str = "", times: int | None = None) -> None:
+        self.failures.append(Failure(kind, where, times))
 
     def due(self, request: str) -> Failure | None:
         """The failure that this request meets, if any; one with a count is used up by it."""
@@ -119,12 +117,8 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif kind == "drip":
             self.drip()
-        elif kind in ("429", "503"):
-            self.send(int(kind), b"", {"Retry-After": str(self.failure.retry_after)})
-        elif kind == "limit":
-            self.send(429, b"", {"RateLimit": f'"api";r=0;t={self.failure.retry_after}'})
-        elif kind == "token" and "Authorization" in self.headers:
-            self.send(401, b"{}", {"X-Error-Message": "Invalid credentials in Authorization header"})
+        elif kind and kind.isdigit():
+            self.send(int(kind), b"")
         elif kind == "portal":
             self.send(200, b"<html>Please log in to the hotel's network.</html>", {"Content-Type": "text/html"})
         elif kind == "lost":
@@ -194,9 +188,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.send_json({"id": name, "sha": sha, "siblings": siblings, **common}, sha)
 
     def content(self, file: File, headers: dict | None = None) -> None:
-        kind = self.failure.kind if self.failure else None
-        whole = bytes(reversed(file.content)) if kind == "swap" else file.content
-        whole = whole[: len(whole) // 2] if kind == "short" and self.command == "GET" else whole
+        whole = file.content
         headers = {"ETag": f'"{file.etag}"', "Accept-Ranges": "bytes"} | (headers or {})
         start = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
         if start is None:
@@ -213,7 +205,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send(200, body, {"Content-Type": "application/json", "X-Repo-Commit": sha})
 
     def send(self, status: int, body: bytes, headers: dict | None = None) -> None:
-        cut = self.failure and self.failure.kind == "cut" and self.command == "GET"
+        kind = self.failure.kind if self.failure and self.command == "GET" else None
+        cut = kind in ("cut", "hang")
         with suppress(BrokenPipeError, ConnectionResetError):
             self.send_response(status)
             for name, value in ({"Content-Type": "application/octet-stream"} | (headers or {})).items():
@@ -222,5 +215,8 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body[: len(body) // 2] if cut else body)
+        if kind == "hang":
+            self.wfile.flush()
+            self.hub.closing.wait(60)
         if cut:
             self.close_connection = True

@@ -1,5 +1,6 @@
 """In headless Chromium: Day 1 as a page opened from disk, and every day run in JupyterLab."""
 
+import html
 import json
 import re
 import shutil
@@ -9,23 +10,29 @@ import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
 
+from tools.notebooks import run
+
 pytestmark = pytest.mark.long
 
-# Counts the lines of each view; hovers over the word "it" of the first; counts the lines that are then shown alone.
-PROBE = """
+# In each view, which is in a sandbox that the page cannot look into: counts its lines; hovers over the word "it";
+# counts the lines that are then shown alone.
+INSIDE = """
 <script>
 addEventListener("load", () => setTimeout(() => {
-  const views = [...document.querySelectorAll("iframe")].map(frame => frame.contentDocument);
-  const head = views[0];
-  const word = [...head.querySelectorAll("text")].find(text => text.textContent.trim() === "it");
-  const alone = () => head.querySelectorAll("#attention line[visibility=visible]").length;
-  const before = alone();
-  word.dispatchEvent(new head.defaultView.MouseEvent("mouseover", {bubbles: true}));
-  document.title = JSON.stringify({
-    lines: views.map(view => view.querySelectorAll("line").length),
-    before: before, after: alone(), others: head.querySelector("#attention").getAttribute("visibility"),
-  });
+  const alone = () => document.querySelectorAll("#attention line[visibility=visible]").length;
+  const found = {view: document.title, lines: document.querySelectorAll("line").length, before: alone()};
+  const word = [...document.querySelectorAll("text")].find(text => text.textContent.trim() === "it");
+  if (word) word.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}));
+  const attention = document.querySelector("#attention");
+  parent.postMessage({...found, after: alone(), others: attention && attention.getAttribute("visibility")}, "*");
 }, 3000));
+</script>
+"""
+# In the page: writes down what the views report.
+OUTSIDE = """
+<script>
+const views = [];
+addEventListener("message", event => { views.push(event.data); document.title = JSON.stringify(views); });
 </script>
 """
 
@@ -37,11 +44,10 @@ def chromium() -> str:
 
 
 def test_interactive_views_draw_lines_and_react_without_a_network(tmp_path):
-    import run_notebooks
-
-    page = run_notebooks.page(nbformat.read(NOTEBOOKS[0], as_version=4))
+    page = run.page(nbformat.read(NOTEBOOKS[0], as_version=4))
     path = tmp_path / "day1.html"
-    path.write_text(page.replace("</body>", PROBE + "</body>"), encoding="utf-8")
+    page = page.replace("&lt;/body&gt;", html.escape(INSIDE) + "&lt;/body&gt;")
+    path.write_text(page.replace("<body", OUTSIDE + "<body", 1), encoding="utf-8")
     command = [
         chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -49,15 +55,14 @@ def test_interactive_views_draw_lines_and_react_without_a_network(tmp_path):
         "--virtual-time-budget=20000", "--dump-dom", path.as_uri(),
     ]  # fmt: skip
     dumped = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
-    result = json.loads(re.search(r"<title>(\{.*?\})</title>", dumped)[1].replace("&quot;", '"'))
-    assert len(result["lines"]) == 2 and min(result["lines"]) > 100
-    assert result["before"] == 0 and result["after"] > 0 and result["others"] == "hidden"
+    views = json.loads(html.unescape(re.search(r"<title>(\[.*?\])</title>", dumped)[1]))
+    assert len(views) == 2 and min(view["lines"] for view in views) > 100
+    [head] = [view for view in views if view["view"].startswith("Head view")]
+    assert head["before"] == 0 and head["after"] > 0 and head["others"] == "hidden"
 
 
 def test_the_page_asks_no_other_site_and_shows_formulas():
-    import run_notebooks
-
-    page = run_notebooks.page(nbformat.read(NOTEBOOKS[0], as_version=4))
+    page = run.page(nbformat.read(NOTEBOOKS[0], as_version=4))
     assert not re.search(r"<(script|link|img)[^>]*(src|href)=\"https?:", page)
     assert "<math" in page and "\\frac" not in re.sub(r"<annotation.*?</annotation>", "", page)
 

@@ -10,16 +10,16 @@ import psutil
 import pytest
 from conftest import ROOT
 
-from helpers import preflight
+from helpers import settings
 from helpers.packages import catalogue
+from tools import preflight
 
 
 @pytest.fixture(autouse=True)
 def a_ready_room(monkeypatch):
-    """Plenty of memory and disk, no Hub, and a training that learns at the README's speed."""
+    """Plenty of memory and disk, and a training that learns at the README's speed."""
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=16e9))
     monkeypatch.setattr(shutil, "disk_usage", lambda place: SimpleNamespace(free=50e9))
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     trained(monkeypatch, [0.7 - 0.01 * step for step in range(30)], preflight.README_STEP)
 
 
@@ -48,21 +48,22 @@ def installed(monkeypatch, name: str, version: str | None) -> None:
 @pytest.fixture
 def other_cache(tmp_path, monkeypatch):
     """A cache with links to everything that is cached, for tests that take something away."""
-    for entry in catalogue.CATALOGUE["packages"].values():
-        for file in entry["files"]:
-            real = catalogue.target(entry["wheel"], file)
-            link = tmp_path / real.relative_to(catalogue.cache_folder())
+    for name in catalogue.learners():
+        for file in catalogue.entry(name)["files"]:
+            real = catalogue.place(name, file)
+            link = tmp_path / real.relative_to(settings.CACHE)
             link.parent.mkdir(parents=True, exist_ok=True)
             if not link.exists():
                 link.symlink_to(real)
-    monkeypatch.setenv("WORKSHOP_CACHE", str(tmp_path))
-    return lambda name: catalogue.target(catalogue.entry(name)["wheel"], catalogue.entry(name)["files"][0])
+    monkeypatch.setattr(settings, "CACHE", tmp_path)
+    monkeypatch.setattr(settings, "HUB_CACHE", tmp_path / "huggingface")
+    return lambda name: catalogue.place(name, catalogue.entry(name)["files"][0])
 
 
 def test_a_ready_machine_gets_ok_on_every_line_and_exit_code_0(capsys):
     assert preflight.main() == 0
     said = capsys.readouterr().out
-    for name in ("Python", "packages", "memory", "disk", "sources", "Hub", "training"):
+    for name in ("Python", "packages", "memory", "disk", "models", "training"):
         assert re.search(rf"^{name} .* ok$", said, flags=re.MULTILINE), said
     assert "this machine is ready" in said and "->" not in said
 
@@ -89,9 +90,9 @@ def test_an_old_python_is_told_so_and_nothing_else_is_tried(monkeypatch):
     assert "3.11" in line.advice
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "runtime.py", "preflight.py"])
+@pytest.mark.parametrize("name", ["helpers/__init__.py", "tools/__init__.py", "tools/preflight.py"])
 def test_an_old_python_can_read_what_tells_it_that_it_is_too_old(name):
-    ast.parse((ROOT / "helpers" / name).read_text(encoding="utf-8"), feature_version=(3, 8))
+    ast.parse((ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
 def test_a_program_in_a_folder_with_a_space_is_named_as_it_can_be_typed():
@@ -119,21 +120,19 @@ def test_no_disk_is_named_with_its_place_and_what_is_needed(monkeypatch):
     assert "0.2 GB" in line.found and str(ROOT) in line.advice and "3 GB" in line.advice
 
 
-def test_a_missing_source_is_named_with_the_command_that_brings_it(other_cache):
+def test_a_missing_text_is_named_with_the_command_that_brings_it(other_cache):
     other_cache("debates").unlink()
-    line = faults()["sources"]
-    assert (
-        "helpers.packages.catalogue fetch" in line.advice and "debates" in line.advice and "minilm" not in line.advice
-    )
+    line = faults()["models"]
+    assert "helpers.packages fetch" in line.advice and "debates" in line.advice and "minilm" not in line.advice
 
 
-def test_a_source_that_is_damaged_but_has_its_size_is_found(other_cache):
+def test_a_file_that_is_damaged_but_has_its_size_is_found(other_cache):
     place = other_cache("debates")
     content = bytearray(place.read_bytes())
     content[100] ^= 1
     place.unlink()
     place.write_bytes(content)
-    assert catalogue.is_cached("debates") and "debates" in faults()["sources"].advice
+    assert catalogue.is_cached("debates") and "debates" in faults()["models"].advice
 
 
 def test_the_training_is_not_tried_where_it_cannot_work(other_cache, monkeypatch):
@@ -169,10 +168,8 @@ def test_the_memory_asked_for_covers_the_largest_peak_in_the_readme():
     assert peaks and max(peaks) <= preflight.MEMORY_GB
 
 
-def test_the_real_mini_training_trains_the_real_classifier(monkeypatch):
+def test_the_mini_training_trains_the_encoder(monkeypatch):
     monkeypatch.undo()
-    for name, value in {"WORKSHOP_SIZE": "tiny", "WORKSHOP_SOURCE": "packages"}.items():  # setup() sets them
-        monkeypatch.setenv(name, value)
     losses, seconds = preflight._mini_training(6)
     assert len(losses) == 6 and len(seconds) == 5
     assert all(0.3 < loss < 1.5 for loss in losses) and min(seconds) > 0

@@ -5,8 +5,10 @@ import re
 
 import nbformat
 import pytest
-import run_sheet
 from conftest import NOTEBOOKS, ROOT
+
+from tools.notebooks import run_sheet
+from tools.notebooks.outputs import run
 
 SHEET = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
 PLANS = {run_sheet.day(path): run_sheet.minutes(nbformat.read(path, as_version=4)) for path in NOTEBOOKS}
@@ -66,7 +68,7 @@ def test_a_section_that_only_one_of_them_has_is_named(plan, named):
 def test_seconds_of_computing_are_measured_for_each_section(tmp_path):
     path = tmp_path / "day1_small.ipynb"
     nbformat.write(small(), path)
-    seconds = run_sheet.computing(run_sheet.run(path, {}))
+    seconds = run_sheet.computing(run(path, {}))
     assert 0.05 < seconds["Tokens"] < 30
 
 

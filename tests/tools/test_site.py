@@ -2,10 +2,11 @@
 
 import subprocess
 
-import mark_slides
 import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
+
+from tools.site import mark_slides
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

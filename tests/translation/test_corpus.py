@@ -8,17 +8,17 @@ import torch
 from hub_marian import marian
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
+from helpers import packages
 from helpers.data import sets
-from helpers.packages import models
 from helpers.translation import corpus
-from helpers.translation.beams import beam_steps
+from helpers.translation.inside import beam_steps
 from helpers.translation.sentences import clean, fit, sentences
 
 
 @pytest.fixture(scope="module")
 def students():
     """The models and tokenizers from English to Portuguese and back."""
-    folders = (models.checkpoint("translation", source=s, target=t) for s, t in (("en", "pt"), ("pt", "en")))
+    folders = map(packages.model, ("Helsinki-NLP/opus-mt-tc-big-en-pt", "Helsinki-NLP/opus-mt-ROMANCE-en"))
     return [(AutoModelForSeq2SeqLM.from_pretrained(f), AutoTokenizer.from_pretrained(f)) for f in folders]
 
 
@@ -144,7 +144,7 @@ def test_a_translation_that_does_not_end_is_said(student, monkeypatch):
 
 
 def test_a_missing_text_is_named(student):
-    with pytest.raises(ValueError, match="Text 1 is no string but nan"):
+    with pytest.raises(ValueError, match="Text 1 is not a string but nan"):
         corpus.translate(["Yes.", float("nan")], *student)
 
 
@@ -182,10 +182,12 @@ def test_a_folder_of_another_corpus_is_refused(student, tmp_path, change):
         corpus.translate_corpus(options.pop("texts"), *student, tmp_path, progress=False, **options)
 
 
-def test_a_round_trip_gives_both_translations(students):
-    there, back = corpus.round_trip(["The senate voted for the new law.", ""], *students, progress=False)
-    assert texts_of(there) == ["O senado votou a favor da nova lei.", ""]
-    assert texts_of(back)[0].startswith("The senate voted") and texts_of(back)[1] == ""
+def test_a_text_comes_back_from_a_round_trip(students):
+    there, back = students
+    abroad = texts_of(corpus.translate(["The senate voted for the new law.", ""], *there, progress=False))
+    home = texts_of(corpus.translate(abroad, *back, language="pt", progress=False))
+    assert abroad == ["O senado votou a favor da nova lei.", ""]
+    assert home[0].startswith("The senate voted") and home[1] == ""
 
 
 def test_parts_of_a_corpus_are_readable(student, tmp_path):
@@ -216,6 +218,16 @@ def test_a_translation_that_never_ends_is_said_to_be_cut_off_though_marian_force
         [found] = corpus.translate(["The senate voted for the new law."], model, tokenizer, progress=False)
         model.final_logits_bias[0, tokenizer.eos_token_id] = 0
     assert any("cut off" in change for change in found.changes)
+
+
+def test_the_target_language_goes_in_front_of_every_sentence_and_into_the_key_of_a_part(marian_of_the_hub, tmp_path):
+    model, tokenizer = marian_of_the_hub  # it copies its source
+    texts = ["They voted for the new law. The council was against the law."]
+    [plain] = corpus.translate(texts, model, tokenizer, progress=False)
+    [marked] = corpus.translate_corpus(texts, model, tokenizer, tmp_path, prefix="hospital ", progress=False)
+    assert (plain.text.count("hospital"), marked.text.count("hospital")) == (0, 2)
+    with pytest.raises(ValueError, match="other settings"):
+        corpus.translate_corpus(texts, model, tokenizer, tmp_path, progress=False)
 
 
 def test_marians_tokenizer_needs_nothing_that_is_not_installed(tmp_path, recwarn):

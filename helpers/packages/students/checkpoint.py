@@ -68,11 +68,11 @@ def _only(folder: Path, pattern: str) -> Path:
 
 
 def _tokenizer(path: Path) -> PreTrainedTokenizerFast:
-    """The student's own pieces, with the end of the sentence added to each text, and a padding token of its own."""
-    pieces = Tokenizer.from_file(str(path))
-    pieces.post_processor = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", END)])
+    """The student's own tokens, with the end of the sentence added to each text, and a padding token of its own."""
+    tokens = Tokenizer.from_file(str(path))
+    tokens.post_processor = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", END)])
     return PreTrainedTokenizerFast(
-        tokenizer_object=pieces,
+        tokenizer_object=tokens,
         eos_token="</s>",
         unk_token="<unk>",
         pad_token="<pad>",

@@ -1,8 +1,8 @@
 """Reading the files of a Marian student: weights in 8 bits, and the lexical shortlist that goes with them.
 
 Both are plain little-endian numbers. The weights file: a version, then for every item its sizes, then all names, all
-shapes, and all numbers. The shortlist file: six numbers, then for each source piece where its target pieces start,
-then the target pieces.
+shapes, and all numbers. The shortlist file: six numbers, then for each source token where its target tokens start,
+then the target tokens.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ class MarianFileError(ValueError):
 
 @dataclass(frozen=True)
 class LexicalTable:
-    """Which target pieces a translation model considers for each source piece.
+    """Which target tokens a translation model considers for each source token.
 
-    always: how many of the most frequent pieces (0, 1, ...) are allowed in every sentence.
-    offsets: (source pieces + 1,): the target pieces of source piece i are targets[offsets[i] : offsets[i + 1]].
+    always: how many of the most frequent tokens (0, 1, ...) are allowed in every sentence.
+    offsets: (source tokens + 1,): the target tokens of source token i are targets[offsets[i] : offsets[i + 1]].
     """
 
     always: int
@@ -37,7 +37,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     """All weights of the file by Marian's own names, in float32.
 
     Eight-bit matrices hold value * scale as whole numbers and the scale after them; they are divided by it. They are
-    stored transposed, as (out, in), which is what torch.nn.Linear wants, except the embeddings "Wemb": (pieces, width).
+    stored transposed, as (out, in), which is what torch.nn.Linear wants, except the embeddings "Wemb": (tokens, width).
     The scales of activations (names that end in "_QuantMultA") are left out: they only serve arithmetic in 8 bits.
 
     Raises MarianFileError where the file is cut short, of another version, or of another kind.
@@ -75,10 +75,10 @@ def _decode(path: Path, name: str, shape: tuple[int, ...], kind: int, blob: byte
     )
 
 
-def read_shortlist(path: Path, pieces: int) -> LexicalTable:
-    """The lexical shortlist of the file, for a vocabulary of that many pieces (the same on both sides).
+def read_shortlist(path: Path, tokens: int) -> LexicalTable:
+    """The lexical shortlist of the file, for a vocabulary of that many tokens (the same on both sides).
 
-    Raises MarianFileError where the file is cut short, of another kind, or names pieces that do not exist.
+    Raises MarianFileError where the file is cut short, of another kind, or names tokens that do not exist.
     """
     reader = _Reader(path)
     magic, _checksum, always, _best, offset_count, target_count = reader.numbers("<u8", 6).tolist()
@@ -86,9 +86,9 @@ def read_shortlist(path: Path, pieces: int) -> LexicalTable:
         raise MarianFileError(f"{path.name} is no binary shortlist: it does not start with the number that marks one.")
     offsets = reader.numbers("<u8", offset_count).astype(np.int64)
     targets = reader.numbers("<u4", target_count).astype(np.int64)
-    sound = len(offsets) == pieces + 1 and offsets[0] == 0 and offsets[-1] == target_count
-    if not sound or (np.diff(offsets) < 0).any() or (targets >= pieces).any():
-        raise MarianFileError(f"{path.name} is damaged, or not made for a vocabulary of {pieces} pieces.")
+    sound = len(offsets) == tokens + 1 and offsets[0] == 0 and offsets[-1] == target_count
+    if not sound or (np.diff(offsets) < 0).any() or (targets >= tokens).any():
+        raise MarianFileError(f"{path.name} is damaged, or not made for a vocabulary of {tokens} tokens.")
     return LexicalTable(always, offsets, targets)
 
 

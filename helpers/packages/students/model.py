@@ -1,7 +1,8 @@
 """The English-Portuguese students of the packages as a Hugging Face model: a MarianMTModel with two differences.
 
-A student is a small model trained on a large one's translations. Its decoder has no self-attention but a simpler
-simple recurrent unit (SSRU, Kim and others 2019): it carries one state along instead of looking back at all words.
+A student is a small model trained on a large one's translations. Its decoder has a simpler
+simple recurrent unit (SSRU, Kim et al. 2019) in place of self-attention: it carries one state along instead of looking
+back at all words.
 And its positions follow Marian's own formula. Importing this module makes `from_pretrained` know the model; a
 checkpoint comes from `helpers.model("Helsinki-NLP/opus-mt-tc-big-en-pt")`.
 """
@@ -15,10 +16,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForSeq2SeqLM, Cache, MarianConfig, MarianMTModel
 from transformers.models.marian.modeling_marian import MarianSinusoidalPositionalEmbedding
 
-from helpers.packages.students.greedy import greedy
-from helpers.packages.students.shortlist import Shortlist
+from helpers.packages.students.decoding import Shortlist, greedy
 
-# Settings that our own greedy decoding heeds; with any other that differs from its default, generate does the work.
+# What our own greedy decoding can do; where any other setting differs from its default, generate does the work.
 PLAIN = {"max_length", "max_new_tokens", "num_beams", "suppress_tokens", "eos_token_id", "pad_token_id"}
 PLAIN |= {"decoder_start_token_id", "transformers_version"}
 
@@ -107,10 +107,10 @@ class BergamotMTModel(MarianMTModel):
         self.post_init()
 
     def generate(self, inputs: torch.Tensor | None = None, *, shortlist: bool = False, **options):
-        """As in every model; with shortlist=True only pieces of the lexical shortlist may be chosen.
+        """As in every model; with shortlist=True only tokens of the lexical shortlist may be chosen.
 
-        The same as logits_processor=[model.shortlist.processor(input_ids)]; plain greedy decoding is done by
-        helpers.greedy, in less than half of the time. Raises ValueError for a model without a shortlist.
+        The same as logits_processor=[model.shortlist.processor(input_ids)]; plain greedy decoding takes less than half
+        of the time. Raises ValueError for a model without a shortlist.
         """
         if not shortlist:
             return super().generate(inputs, **options)
