@@ -32,7 +32,7 @@ class Reading:
     error: DataError | None = None
     complete: bool = True  # each row has as many cells as the header
     over_lines: int = 0  # rows that take several lines
-    swallows: int = 0  # a row with a cell that holds separators and line ends
+    swallows: bool = False  # a row over several lines, the first of which is a complete row by itself
     commas: int = 0  # decimal commas less decimal points
 
 
@@ -112,8 +112,8 @@ class Delimited:
                     if reading.error and len(row_names) < reading.rows:
                         break
                     reading.over_lines += reader.line_num > line
-                    if reader.line_num > line and any(self.separator in cell and "\n" in cell for cell in record):
-                        reading.swallows = reading.swallows or number
+                    if reader.line_num > line and self._swallows(record, width):
+                        reading.swallows = True
                     reading.commas += 0 if self.separator == "," else sum(map(_decimal, record))
                 line = reader.line_num + 1
             if reading.rows and len(row_names) == reading.rows:  # R leaves out the name of its row names
@@ -123,6 +123,11 @@ class Delimited:
             what = f"In row {number + 1} of {self.path.name} (line {line + before} of the file) quotes do not match."
             reading.error = DataError(f"{what} {advice}")
         return reading
+
+    def _swallows(self, record: list[str], width: int) -> bool:
+        """Whether the first line of a row over several lines has as many separators as a whole row."""
+        place = next(place for place, cell in enumerate(record) if "\n" in cell or "\r" in cell)
+        return place + re.split(r"[\r\n]", record[place])[0].count(self.separator) + 1 == width
 
     def _too_wide(self, number: int, line: int, cells: int, width: int) -> DataError:
         what = (

@@ -24,6 +24,7 @@ TOLERANCE = 0.03  # of a part's share of the rows, and of a class's share in a p
 # Scripts without spaces: each character is a token. A word has about two of the first kind, four of the second.
 SHORT_WORDS, LONG_WORDS = r"\p{Han}\p{Hiragana}\p{Katakana}ー", r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}"
 UNSPACED = regex.compile(rf"(?P<short>[{SHORT_WORDS}])|[{LONG_WORDS}]")
+HANDLE = regex.compile(r"@[\p{L}\p{M}\p{N}_]+")
 TOKEN = regex.compile(
     rf"[{SHORT_WORDS}{LONG_WORDS}]\p{{M}}*|[[\p{{L}}\p{{M}}\p{{N}}]--[{SHORT_WORDS}{LONG_WORDS}]]+", regex.VERSION1
 )
@@ -50,7 +51,7 @@ def words(text: str) -> list[str]:
 
     In scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan) each character is one.
     """
-    return TOKEN.findall(re.sub(r"@\w+", " ", normalise(text))) or [normalise(text)]
+    return TOKEN.findall(HANDLE.sub(" ", normalise(text))) or [normalise(text)]
 
 
 def length(text: str) -> float:
@@ -206,7 +207,9 @@ def _warn_if_unbalanced(texts: pd.Series, placed: np.ndarray, shares: list[float
     class_off = (np.abs(of_class - placed.sum(axis=0) / rows.sum()) > TOLERANCE + rounding[:, None]).any(axis=1)
     largest = group == np.bincount(group).argmax()
     if (rows_off | class_off).any() and largest.sum() > 1:
-        shared = Counter(found for text in texts[largest] for found in set(_runs(text, run))).most_common(1)[0][0]
+        shared = Counter(found for text in texts[largest] for found in dict.fromkeys(_runs(text, run))).most_common(1)[
+            0
+        ][0]
         sizes = ", ".join(f"{share:.0%}" for share in rows / rows.sum())
         warnings.warn(
             f"The parts have {sizes} of the rows, and their classes may differ in share: {largest.sum():,} of "
