@@ -255,6 +255,7 @@ def _finder(categories: tuple[tuple[str, tuple[str, ...]], ...]):
     def forms(word: str) -> list[str]:
         """The parts of patterns that a word fits: itself, its beginnings with a star, those with * or ? inside."""
         simple = (word, *(f"{word[:end]}*" for end in range(len(word) + 1)))
+        simple = (part for part in simple if part == word or part not in signs)
         return [part for part in simple if part in known] + [part for part, glob in globs.items() if glob.match(word)]
 
     def find(text: str) -> tuple[list[str], int]:

@@ -20,6 +20,7 @@ from helpers.data.delimited import BLOCK, QUOTING, DataError, Delimited
 
 MISSING = frozenset(("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "None", "nan", "NaN"))
 JSON, EXCEL = (".jsonl", ".ndjson", ".json"), rb"PK\x03\x04(?s:.*)xl/"
+READ_AS = {".parquet": ("Parquet", "Export it again."), ".dta": ("Stata", "Export it there as CSV in UTF-8.")}
 IN_R = 'In R: write.csv({}, "{}.csv", row.names = FALSE, fileEncoding = "UTF-8"). Then read that file.'
 AS_CSV = 'Open it in Excel or LibreOffice and save it as "CSV UTF-8".'
 NOT_TABLES = {  # how files begin that are not tables, whatever their names say: what they are, and what to do
@@ -138,8 +139,10 @@ def open_table(
     except DataError:
         raise
     except (OSError, ValueError, KeyError, pa.ArrowException, zipfile.BadZipFile) as error:
-        kind = "Parquet" if start.startswith(b"PAR1") else ending.lstrip(".").capitalize()
-        raise DataError(f"{path.name} cannot be read as {kind}: {str(error)[:150]}. Export it again.") from None
+        kind, advice = READ_AS.get(ending, ("a table", "Export it again."))
+        if re.match(EXCEL, start):
+            kind, advice = "a spreadsheet", AS_CSV
+        raise DataError(f"{path.name} cannot be read as {kind}: {str(error)[:150]}. {advice}") from None
     for role, name in wanted.items():
         _check_column(table, name, role, option)
     return table

@@ -196,12 +196,8 @@ def _join_csv(
         frame = (schema.empty_table() if table is None else table).to_pandas(
             types_mapper=pd.ArrowDtype, ignore_metadata=True
         )  # Arrow's own types, so that whole numbers beside empty cells stay whole
-        if source.decimal == ",":
-            for place, field in enumerate(schema):
-                if pa.types.is_floating(field.type):
-                    numbers = frame.iloc[:, place].map(str, na_action="ignore")
-                    frame.isetitem(place, numbers.str.replace(".", ",", regex=False))
-        options = {"index": False, "header": table is None, "sep": separator, "lineterminator": "\n"}
+        options = {"index": False, "header": table is None, "lineterminator": "\n"}
+        options |= {"sep": separator, "decimal": source.decimal}
         lines = frame.to_csv(**options)
         if "\r" in lines:  # Python before 3.13 leaves it unquoted, and readers take it for the end of a row
             lines = frame.to_csv(**options, quoting=csv.QUOTE_ALL)

@@ -336,7 +336,7 @@ REFUSED = {
     "zip": (workbook("mine.csv"), {}, ["packed", "Unpack"]),
     "gz": (b"\x1f\x8b\x08\x00abc", {}, ["packed", "Unpack"]),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), {}, ["spreadsheet", "CSV UTF-8"]),
-    "parquet": (b"PAR1\x15\x04", {}, ["Parquet", "Export it again"]),
+    "parquet": (b"PAR1\x15\x04", {}, ["cannot be read", "Parquet", "Export it again"]),
     "pdf": (b"%PDF-1.7\n%\xe2\xe3", {}, ["PDF"]),
     "json": (json.dumps([{"tweet": "a", "uncivil": 1}]), {}, ["JSON", "ends in .json"]),
     "json by lines": ('{"tweet": "a"}\n{"tweet": "b"}\n', {}, ["JSON"]),

@@ -193,7 +193,7 @@ REFUSED = {
     "packed": ("x.csv.gz", gzip.compress(b"text,kind\na,b\n"), "packed file.*Unpack"),
     "json by another name": ("x.csv", '{"text": "one"}\n', "is JSON.*ends in .json"),
     "broken parquet": ("x.parquet", "text\n", "cannot be read as Parquet"),
-    "broken stata": ("x.dta", b"<stata_dta>", "cannot be read as Dta"),
+    "broken stata": ("x.dta", b"<stata_dta>", "cannot be read as Stata.*Export it"),
 }
 
 

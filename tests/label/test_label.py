@@ -438,7 +438,7 @@ def test_the_output_may_lie_in_the_home_folder(tmp_path, model, monkeypatch):
         ("t.csv", 'text,id\n"a, b",1\n"c,1\n', "quotes do not match"),
         ("t.csv", "", "is empty"),
         ("t.parquet", "text\na\n", "cannot be read as Parquet"),
-        ("t.xlsx", b"PK\x03\x04[Content_Types].xml xl/workbook.xml", "spreadsheet|cannot be read as Xlsx"),
+        ("t.xlsx", b"PK\x03\x04[Content_Types].xml xl/workbook.xml", "spreadsheet.*CSV UTF-8"),
     ],
 )
 def test_a_table_that_cannot_be_labeled_says_why(tmp_path, model, name, content, message):
@@ -569,3 +569,130 @@ def test_the_help_names_what_is_written_and_an_example(capsys):
     said = capsys.readouterr().out
     for word in ("predicted_label", "probability_", "--model my-model --text tweet", "OUTPUT.parts", "--restart"):
         assert word in said
+
+
+# The output is a table like the input
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "separator", "decimal"),
+    [
+        ("t.csv", "utf-8-sig", ";", ","),
+        ("t.txt", "utf-16", "\t", ","),  # Excel's Unicode Text
+        ("t.csv", "cp1252", ";", "."),
+        ("t.tsv", "utf-8", "\t", "."),
+    ],
+)
+def test_the_output_keeps_separator_encoding_and_decimal_commas(tmp_path, model, name, encoding, separator, decimal):
+    before = pd.DataFrame({"text": [f"the sénate {text}" for text in texts(5)], "share": [0.5, 1.25, 2.5, 3.75, 4.5]})
+    options = {"sep": separator, "encoding": encoding, "decimal": decimal}
+    before.to_csv(tmp_path / name, index=False, **options)
+    output = run(tmp_path / name, model).output
+    assert output.name == name.replace(".", ".labeled.")
+    assert output.read_bytes()[:2] == (tmp_path / name).read_bytes()[:2]  # the byte order mark, where there is one
+    after = pd.read_csv(output, **options)
+    pd.testing.assert_frame_equal(after[list(before)], before)
+    assert after["probability_for"].dtype == float and after["probability_for"].between(0, 1).all()
+
+
+def test_excels_line_with_the_separator_stays(tmp_path, model):
+    (tmp_path / "t.csv").write_text("sep=;\ntext;n\nthe senate;1\n")
+    lines = run(tmp_path / "t.csv", model).output.read_text().splitlines()
+    assert lines[:2] == ["sep=;", "text;n;predicted_label;probability_against;probability_for;probability_neither"]
+    assert lines[2].startswith("the senate;1;") and len(lines) == 3
+
+
+def test_quotation_marks_that_are_text_lose_no_row(tmp_path, model, capsys):
+    rows = [f"{n}\t{mark}the senate {n}\ta" for n, mark in enumerate(['"', "", "", 'so" ', '"'])]
+    (tmp_path / "t.tsv").write_text("\n".join(["id\ttext\tkind", *rows, ""]))
+    done = run(tmp_path / "t.tsv", model)
+    assert done.rows == 5 and "5 rows (tab, UTF-8, quotation marks read as text)" in capsys.readouterr().err
+    assert list(pd.read_csv(done.output, sep="\t")["text"]) == [row.split("\t")[1] for row in rows]
+
+
+def test_json_lines_come_back_with_their_types(tmp_path, model):
+    rows = [{"text": text, "id": 10**18 + n, "tags": ["é", None]} for n, text in enumerate(texts(5))]
+    (tmp_path / "t.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    output = run(tmp_path / "t.jsonl", model).output
+    after = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    assert output.suffix == ".jsonl" and [{name: row[name] for name in rows[0]} for row in after] == rows
+    assert {row["predicted_label"] for row in after} <= set(NAMES)
+    as_csv = run(tmp_path / "t.jsonl", model, output=tmp_path / "t.csv").output
+    assert list(pd.read_csv(as_csv)["id"]) == [row["id"] for row in rows]
+
+
+def test_stata_comes_back_as_csv(tmp_path, model):
+    pd.DataFrame({"text": texts(5), "n": range(5)}).to_stata(tmp_path / "t.dta", write_index=False)
+    assert run(tmp_path / "t.dta", model).output == tmp_path / "t.labeled.csv"
+
+
+def test_classes_that_the_encoding_cannot_write_are_told_before_the_first_label(tmp_path, model):
+    other = save_model(tmp_path / "other", ["за", "против"])
+    (tmp_path / "t.csv").write_text("text\nthe sénate\n", encoding="cp1252")
+    with pytest.raises(LabelError, match='class "за" cannot be written .*cp1252'):
+        run(tmp_path / "t.csv", other)
+    assert run(tmp_path / "t.csv", other, output=tmp_path / "t.parquet").rows == 1
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_first_label(tmp_path, model, monkeypatch):
+    (tmp_path / "t.csv").write_text("text\nthe senate\n")
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(classifier.Classifier, "probabilities", None)  # would fail in another way
+    with pytest.raises(LabelError, match="cannot be written .*--output in a folder of your own. Nothing was labeled"):
+        run(tmp_path / "t.csv", model, output=tmp_path / "file" / "t.csv")
+    (tmp_path / "t.labeled.csv").touch()
+    is_open(monkeypatch, tmp_path / "t.labeled.csv")
+    with pytest.raises(LabelError, match="open in a program such as Excel, close it there"):
+        run(tmp_path / "t.csv", model, restart=True)
+
+
+def is_open(monkeypatch, output):
+    """As Windows does where Excel shows a file: it can be read, but not written or replaced."""
+    opened, replaced = type(output).open, type(output).replace
+
+    def no_writing(self, mode="r", *args, **options):
+        if self == output and "r" not in mode:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, mode, *args, **options)
+
+    def no_replacing(self, target):
+        if target == output:
+            raise PermissionError(13, "Permission denied", str(self))
+        return replaced(self, target)
+
+    monkeypatch.setattr(type(output), "open", no_writing)
+    monkeypatch.setattr(type(output), "replace", no_replacing)
+
+
+def test_an_output_opened_meanwhile_loses_nothing(tmp_path, model):
+    pd.DataFrame({"text": texts(40)}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.MonkeyPatch.context() as patched:
+        is_open(patched, tmp_path / "t.labeled.csv")
+        with pytest.raises(LabelError, match="All rows are labeled, but .* Close it"):
+            run(tmp_path / "t.csv", model)
+    done = run(tmp_path / "t.csv", model)
+    assert (done.rows, done.resumed) == (40, 40)
+
+
+def test_a_full_disk_loses_nothing(tmp_path, model):
+    pd.DataFrame({"text": texts(40)}).to_csv(tmp_path / "t.csv", index=False)
+    written = []
+
+    def full(descriptor):
+        written.append(descriptor)
+        if len(written) == 3:
+            raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(LabelError, match="No space left on device.*make room, and the same command"):
+            run(tmp_path / "t.csv", model)
+    done = run(tmp_path / "t.csv", model)
+    assert (done.rows, done.resumed) == (40, 16)
+
+
+def test_the_fingerprint_covers_every_file_of_the_folder(model, tmp_path):
+    copy = broken(model, tmp_path / "copy")
+    before = classifier.fingerprint(copy)
+    (copy / "bpe.codes").write_text("t h 1\n")
+    assert classifier.fingerprint(copy) != before
