@@ -119,14 +119,17 @@ class Delimited:
             if reading.rows and len(row_names) == reading.rows:  # R leaves out the name of its row names
                 reading.error, reading.complete, reading.names = None, True, ["", *reading.names]
         except csv.Error:
-            advice = 'A quote within a quoted cell is written twice (""), and the cell closes with one: correct it.'
-            what = f"In row {number + 1} of {self.path.name} (line {line + before} of the file) quotes do not match."
-            reading.error = DataError(f"{what} {advice}")
+            none = self.option.format("quoting", "none")
+            reading.error = DataError(
+                f"In row {number + 1} of {self.path.name} (line {line + before} of the file) quotes do not match. A quote "
+                f'within a quoted cell is written twice (""), and the cell closes with one: correct it, or pass {none} if '
+                "quotation marks are part of the texts."
+            )
         return reading
 
     def _swallows(self, record: list[str], width: int) -> bool:
         """Whether the first line of a row over several lines has as many separators as a whole row."""
-        place = next(place for place, cell in enumerate(record) if "\n" in cell or "\r" in cell)
+        place = next((place for place, cell in enumerate(record) if re.search(r"[\r\n]", cell)), 0)
         return place + re.split(r"[\r\n]", record[place])[0].count(self.separator) + 1 == width
 
     def _too_wide(self, number: int, line: int, cells: int, width: int) -> DataError:
