@@ -119,11 +119,11 @@ class Delimited:
             if reading.rows and len(row_names) == reading.rows:  # R leaves out the name of its row names
                 reading.error, reading.complete, reading.names = None, True, ["", *reading.names]
         except csv.Error:
+            place = f"row {number + 1} of {self.path.name} (line {line + before} of the file)"
             none = self.option.format("quoting", "none")
             reading.error = DataError(
-                f"In row {number + 1} of {self.path.name} (line {line + before} of the file) quotes do not match. A quote "
-                f'within a quoted cell is written twice (""), and the cell closes with one: correct it, or pass {none} if '
-                "quotation marks are part of the texts."
+                f'In {place} quotes do not match. A quote within a quoted cell is written twice (""), and the cell closes '
+                f"with one: correct it, or pass {none} if quotation marks are part of the texts."
             )
         return reading
 
