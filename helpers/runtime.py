@@ -74,14 +74,14 @@ def setup(source: str = "packages", size: str | None = None, seed: int = 0) -> W
         if value not in known:
             raise ValueError(f"{what} is {value!r}. It can be: {', '.join(known)}.")
     chosen.source, chosen.size = source, size
+    # True, and of no use to a learner; the last one is peft's to correct.
+    warnings.filterwarnings("ignore", message="IProgress not found|.*pin_memory|.*is_gradient_checkpointing")
     too_late = _set_environment()
     packages.published("minilm")  # the encoder of all three days
     device = "cuda" if torch.cuda.is_available() else "cpu"
     random.seed(seed)
     numpy.random.seed(seed)
     torch.manual_seed(seed)
-    # True, and of no use to a learner; the last one is peft's to correct.
-    warnings.filterwarnings("ignore", message="IProgress not found|.*pin_memory|.*is_gradient_checkpointing")
     workshop = Workshop(device, source, size, seed, training_arguments(device))
     _print_table(workshop, too_late)
     return workshop

@@ -7,6 +7,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+from helpers import runtime
+
 
 def run(program: str, **variables: str) -> subprocess.CompletedProcess:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WORKSHOP_S", "HF_"))}
@@ -110,3 +112,22 @@ def test_tab_offers_the_public_names():
 def test_an_old_python_is_named_before_anything_else_fails():
     program = "import sys; sys.version_info = (3, 10); sys.modules['tomllib'] = None; import helpers"
     assert "The workshop needs Python 3.11 or newer." in run(program).stderr.splitlines()[-1]
+
+
+def test_the_number_format_that_is_asked_for_is_one_that_training_arguments_take(tmp_path, monkeypatch):
+    from transformers import TrainingArguments
+
+    for wanted, expected in [("bfloat16", {"bf16": True, "use_cpu": True}), ("float32", {"use_cpu": True})]:
+        monkeypatch.setenv("WORKSHOP_PRECISION", wanted)
+        assert runtime.training_arguments("cpu") == expected
+        assert runtime.inference_format("cpu") == wanted
+        assert TrainingArguments(tmp_path, **runtime.training_arguments("cpu")).bf16 == (wanted == "bfloat16")
+
+
+def test_a_gpu_s_number_format_goes_by_its_compute_capability(monkeypatch):
+    import torch
+
+    monkeypatch.delenv("WORKSHOP_PRECISION", raising=False)
+    for capability, expected in [((8, 0), {"bf16": True}), ((7, 5), {"fp16": True}), ((6, 1), {})]:
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
+        assert runtime.training_arguments("cuda") == expected

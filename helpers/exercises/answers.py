@@ -14,7 +14,8 @@ from numbers import Real
 
 import numpy as np
 
-NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+[.,]?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+THOUSANDS = r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?"  # not after a leading zero: 0,125 is 0.125
+NUMBER = re.compile(rf"[-+]?(?:{THOUSANDS}|\d+[.,]?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 LONGEST = 5_000  # nobody types an answer of more parts or characters
 FRACTIONS = {"half": 1 / 2, "one half": 1 / 2, "a third": 1 / 3, "one third": 1 / 3, "a quarter": 1 / 4}
 NAMES = {"yes": True, "true": True, "no": False, "false": False}
@@ -42,7 +43,7 @@ def _number_in(text: str) -> float | None:
     if len(found) != 1:
         return None
     digits = found[0]
-    thousands = re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", digits)
+    thousands = re.fullmatch(f"[-+]?{THOUSANDS}", digits)
     value = float(digits.replace(",", "" if thousands else "."))
     return value / 100 if "%" in text else value
 

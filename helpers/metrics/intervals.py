@@ -1,315 +1,411 @@
-"""How certain a measured number is: intervals for scores, differences, shares and agreement; calibration.
+"""How sure a measured score is: intervals for scores, differences, agreement, seeds and folds.
 
-An interval says how much the number would differ on other texts (or runs) of the same kind. It says nothing about
-labels that are wrong, or about texts of another kind.
+An interval says how much a number would differ on other texts (or runs) of the same kind. It says nothing about wrong
+labels, nor about texts of a different kind.
+
+Scores of a confusion matrix get a Bayesian bootstrap (Rubin 1981): the rows receive random weights that sum to 1, the
+score is computed again, and the interval is the middle 95% of 2,000 such scores. Two imaginary rows, spread over the
+classes, half right and half wrong, are added before (with two classes it is Jeffreys' prior), because an error that no
+row shows could never come up in a resample. A score of one class sees two classes, that one and the others.
+Proportions get Wilson's interval (1927).
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.metrics.scores import MEASURES, as_labels, same_length
+from helpers.metrics.scores import MEASURES, as_labels, fold_factor, fold_statistics, same_length
 
-AT_ONCE = 2_000_000  # labels that the bootstrap holds in memory at once
+FEW_ROWS = 10  # of a class: below, its interval is a rough guide
+FEW_DISCORDANT = 10  # rows on which just one of two systems is right: below, no interval decides between them
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A number with the ends of its interval; prints as "0.95 [0.92, 0.98]", with more digits as f"{interval:.3f}"."""
+    """A number and the ends of its interval; prints as "0.95 [0.92, 0.98]", with more digits as f"{interval:.3f}".
+
+    note: what is printed instead of the interval, where there is something better to say.
+    """
 
     value: float
     low: float
     high: float
+    note: str = ""
 
     def __format__(self, form: str) -> str:
         value, low, high = (f"{number:z{form or '.2f'}}" for number in (self.value, self.low, self.high))
-        return f"{value} [{low}, {high}]"
+        return f"{value} ({self.note})" if self.note else f"{value} [{low}, {high}]"
 
     def __str__(self) -> str:
         return format(self)
 
 
-def bootstrap_interval(truth, predicted, score="macro_f1", level=0.95, resamples=2000, seed=0) -> Interval:
-    """Measure a score with its bootstrap interval: rows are resampled, truth and prediction together.
+@dataclass(frozen=True)
+class Difference(Interval):
+    """The score of one system minus that of another on the same rows, with McNemar's exact test of their errors.
 
-    The interval is BCa (Efron 1987, by scipy), because scores near 1 are skewed: of 4,500 simulated samples of 200
-    rows with a true macro F1 of 0.97, its 95% intervals contained it in 94%, percentile ones in 92%. It is a percentile
-    interval where BCa is undefined.
+    first_alone, second_alone: rows on which only the first or only the second system is right, with a score of one
+    class right about that class (with several seeds, their mean). p_value: of McNemar's test that both are equally
+    likely; None with several seeds or with groups, because the test counts independent rows.
+    """
+
+    first_alone: float = 0
+    second_alone: float = 0
+    p_value: float | None = None
+
+    def __format__(self, form: str) -> str:
+        counts = f"right alone: {self.first_alone:.4g} and {self.second_alone:.4g}"
+        if self.p_value is not None:
+            counts += f", McNemar p {'< 0.001' if self.p_value < 0.001 else f'= {self.p_value:.3f}'}"
+        return f"{super().__format__(form)} ({counts})"
+
+    @property
+    def verdict(self) -> str:
+        """In words: higher, lower, not distinguishable, or too few discordant rows to say."""
+        if self.first_alone + self.second_alone < FEW_DISCORDANT:
+            return f"too few rows on which only one system is right ({self.first_alone + self.second_alone:.4g}) to say"
+        return "higher" if self.low > 0 else "lower" if self.high < 0 else "not distinguishable"
+
+
+def bootstrap_interval(
+    truth: Sequence, predicted: Sequence, score: str = "macro_f1", level: float = 0.95, resamples: int = 2000,
+    seed: int = 0, groups: Sequence | None = None,
+) -> Interval:  # fmt: skip
+    """A score of a classifier on these rows, with its interval.
 
     Parameters
     ----------
-    truth, predicted : sequence
-        Labels of the same rows, as class numbers or class names.
-    score : str or callable
-        "accuracy", "macro_precision", "macro_recall", "macro_f1", "kappa", or that of one class by its label, such as
-        "f1_1" or "recall_Uncivil"; or a function of (truth, predicted), which takes seconds rather than a moment.
+    truth, predicted : sequence of int or str, shape (rows,)
+        Class numbers or class names.
+    score : str
+        "accuracy", "macro_precision", "macro_recall", "macro_f1", or that of one class by its label, such as "f1_1" or
+        "recall_Uncivil". Macro averages are over the classes of the truth.
     level : float
-        Of the interval, between 0 and 1.
+        How often such intervals hold the true score, from 0 to 1.
     resamples, seed : int
-        Of the bootstrap.
+        Number of draws, and what makes them repeatable.
+    groups : sequence, shape (rows,), optional
+        What the rows belong to, such as their speaker. Whole groups are weighted then, because texts of one speaker
+        resemble each other.
 
     Returns
     -------
     Interval
-        value, low and high.
+        Wilson's for a proportion (accuracy, precision or recall of a class, without groups), else a Bayesian bootstrap
+        interval. Where no row is wrong, a macro score has the exact bound of the accuracy as its note.
 
     Raises
     ------
     ValueError
-        For labels that do not fit together, and for unknown scores.
+        For labels that do not fit together, or an unknown score.
 
     Warns
     -----
     UserWarning
-        Where every row is right.
+        Where a class of the truth has fewer than ten rows (not for the accuracy).
     """
     classes, (truth, predicted) = _numbered(truth=truth, predicted=predicted)
+    measure = _Score(score, classes)
+    tail(level)  # refuses what is no share
+    _warn_of_few_rows(truth, classes, measure)
+    size, (truth, predicted) = measure.joined(truth, predicted)
+    table = _count(truth, predicted, size)
+    value = float(measure(table))
+    if groups is None and measure.is_proportion:
+        return Interval(value, *_wilson(*measure.counts(table), level))
+    patterns, weights, random = _weights([truth, predicted], groups, resamples, seed)
+    (prior,) = _priors(truth, size, random, resamples)
+    draws = measure(prior + _tables(patterns, weights, size))
+    note = ""
     if (truth == predicted).all():
-        advice = f"Up to about {min(1, 3 / len(truth)):.1%} errors are still possible (rule of three)."
-        warnings.warn(f"All {len(truth)} rows are right: no resample can hold an error. {advice}", stacklevel=2)
-    return _bootstrap((truth, predicted), _statistic(score, classes), level, resamples, seed)
+        trials = (
+            len(truth) if groups is None else len(pd.unique(np.asarray(groups)))
+        )  # as if rows of a group are right or wrong together
+        bound = stats.binomtest(trials, trials).proportion_ci(level, method="exact").low
+        note = f"no errors in {len(truth)} rows; accuracy at least {bound:.3f}"
+    return Interval(value, *_ends(draws, value, level), note)
 
 
-def bootstrap_difference(truth, first, second, score="macro_f1", level=0.95, resamples=2000, seed=0) -> Interval:
-    """Measure the score of the first system minus that of the second, with its bootstrap interval.
-
-    Both are measured on the same resampled rows, so what is hard for both cancels out.
+def bootstrap_difference(
+    truth: Sequence, first: Sequence, second: Sequence, score: str = "macro_f1", level: float = 0.95,
+    resamples: int = 2000, seed: int = 0, groups: Sequence | None = None,
+) -> Difference:  # fmt: skip
+    """The score of the first system minus that of the second, with its interval and McNemar's exact test.
 
     Parameters
     ----------
-    truth, first, second : sequence
-        The labels, and two systems' predictions, of the same rows.
-    score, level, resamples, seed
-        As for `bootstrap_interval`.
+    truth : sequence, shape (rows,)
+        As in `bootstrap_interval`, like the other parameters.
+    first, second : sequence, shape (rows,) or (seeds, rows)
+        What each system predicts for these rows. With several seeds the difference is averaged over them, and the
+        interval covers other seeds, too.
 
     Returns
     -------
-    Interval
-        value, low and high of the difference.
+    Difference
+        Both systems are measured on the same weighted rows, so what is hard for both cancels out. Its `verdict` says
+        in words what the interval allows to claim.
 
     Raises
     ------
     ValueError
-        As `bootstrap_interval` does.
+        As in `bootstrap_interval`, and for different numbers of seeds.
     """
-    classes, columns = _numbered(truth=truth, first=first, second=second)
-    measure = _statistic(score, classes)
-    return _bootstrap(columns, lambda t, a, b: measure(t, a) - measure(t, b), level, resamples, seed)
+    first, second = _by_seed(first), _by_seed(second)
+    if len(first) != len(second):
+        raise ValueError(f"first has {len(first)} seeds and second {len(second)}. Give as many of both.")
+    columns = {
+        name if len(runs) == 1 else f"{name}[{number}]": run
+        for name, runs in {"first": first, "second": second}.items()
+        for number, run in enumerate(runs)
+    }
+    classes, (truth, *runs) = _numbered(truth=truth, **columns)
+    measure = _Score(score, classes)
+    _warn_of_few_rows(truth, classes, measure)
+    size, (truth, *runs) = measure.joined(truth, *runs)
+    patterns, weights, random = _weights([truth, *runs], groups, resamples, seed)
+    priors = _priors(truth, size, random, resamples, systems=2)
+    values, differences, alone = [], [], []
+    for one in range(len(first)):
+        pair = one, one + len(first)
+        tables = [
+            _tables(patterns[[0, 1 + run]], weights, size) + prior for run, prior in zip(pair, priors, strict=True)
+        ]
+        differences.append(measure(tables[0]) - measure(tables[1]))
+        values.append(np.subtract(*(measure(_count(truth, runs[run], size)) for run in pair)))
+        is_right = [runs[run] == truth for run in pair]
+        alone.append([(is_right[0] & ~is_right[1]).sum(), (is_right[1] & ~is_right[0]).sum()])
+    draws = _mean_over_seeds(np.stack(differences, axis=1), random)
+    value, (first_alone, second_alone) = float(np.mean(values)), np.mean(alone, axis=0)
+    is_plain = len(first) == 1 and groups is None
+    p_value = _mcnemar(int(first_alone), int(second_alone)) if is_plain else None
+    return Difference(value, *_ends(draws, value, level), "", float(first_alone), float(second_alone), p_value)
 
 
-def kappa(first: Sequence, second: Sequence, level=0.95, resamples=2000, seed=0) -> Interval:
-    """Measure Cohen's (1960) kappa of two coders of the same texts, with its bootstrap interval.
+def kappa(first: Sequence, second: Sequence, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
+    """Cohen's (1960) kappa of two coders of the same texts, with its interval.
 
     Parameters
     ----------
-    first, second : sequence
-        The labels (texts) of each coder.
-    level, resamples, seed
-        As for `bootstrap_interval`.
-
-    Returns
-    -------
-    Interval
-        Its value is that of sklearn.metrics.cohen_kappa_score.
+    first, second : sequence, shape (texts,)
+        The labels that each coder gave.
 
     Raises
     ------
     ValueError
-        For labels that do not fit together, or are all the same.
+        For labels that do not fit together, or only one label in all.
     """
-    classes, columns = _numbered(first=first, second=second)
+    classes, (first, second) = _numbered(first=first, second=second)
     if len(classes) < 2:
         raise ValueError(f"Both coders gave every text the label {classes[0]!r}. Kappa needs texts of two classes.")
-    return _bootstrap(columns, _statistic("kappa", classes), level, resamples, seed)
+    size, value = len(classes), float(_kappa(_count(first, second, len(classes))))
+    patterns, weights, random = _weights([first, second], None, resamples, seed)
+    (prior,) = _priors(np.arange(size), size, random, resamples)
+    draws = _kappa(prior + _tables(patterns, weights, size))
+    return Interval(value, *_ends(draws, value, level))
 
 
 def mean_and_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """Average independent runs, such as seeds, with the interval of the t distribution.
+    """The mean of independent runs (seeds), with the interval of the t distribution.
 
-    Over folds the interval is too narrow, because they share training data.
-
-    Parameters
-    ----------
-    values : sequence of float
-        One number for each run.
-    level : float
-        Of the interval, between 0 and 1.
-
-    Returns
-    -------
-    Interval
-        The mean, and the ends of its interval.
-
-    Raises
-    ------
-    ValueError
-        For fewer than two numbers, or missing ones.
+    Raises ValueError for fewer than two numbers. For folds, which share training texts, see `fold_difference`.
     """
     runs = np.asarray(values, dtype=float)
     if runs.ndim != 1 or len(runs) < 2 or not np.isfinite(runs).all():
         raise ValueError(f"Expected two numbers or more, none missing; got {list(values)}. Add runs or drop gaps.")
-    half = stats.t.ppf(1 - _tail(level), len(runs) - 1) * stats.sem(runs)
+    half = stats.t.ppf(1 - tail(level), len(runs) - 1) * stats.sem(runs)
     return Interval(float(runs.mean()), float(runs.mean() - half), float(runs.mean() + half))
 
 
-def calibration_table(truth: Sequence, probability: Sequence[float], bins: int = 10, positive=1) -> pd.DataFrame:
-    """Compare probabilities with what is true: of the rows at about 0.8, are 80% of the class?
+def fold_difference(scores: pd.DataFrame, first: str, second: str, measure: str, level: float = 0.95) -> Interval:
+    """How much better one system is than another over the folds of a cross-validation that both went through.
 
     Parameters
     ----------
-    truth : sequence
-        The labels (rows).
-    probability : sequence of float
-        Of the class `positive`, for each row. For a model with many classes give the highest probability, and
-        truth == predicted as the truth.
-    bins : int
-        How many bins of equal width; the upper end belongs to the bin.
-    positive : int or str
-        The label of the class.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each bin. Columns: n, mean probability, share true (no number in an empty bin).
-
-    Raises
-    ------
-    ValueError
-        For numbers that are not probabilities, and a label that does not occur.
-    """
-    labels, probability = as_labels(truth, "truth"), np.asarray(probability, dtype=float)
-    if probability.ndim != 1 or not ((probability >= 0) & (probability <= 1)).all():
-        advice = "Take one column of the softmax: scipy.special.softmax(logits, axis=1)[:, 1]."
-        raise ValueError(f"probability {probability.shape} must hold one number from 0 to 1 for each row. {advice}")
-    same_length(truth=labels, probability=probability)
-    if positive not in labels and not set(labels.tolist()) <= {0, 1}:
-        raise ValueError(f"truth has no label {positive!r}. It has: {_listed(labels)}. Pass positive= one of these.")
-    edges = np.linspace(0, 1, bins + 1)
-    rows = pd.DataFrame({"mean probability": probability, "share true": labels == positive})
-    grouped = rows.groupby(np.searchsorted(edges[1:-1], probability))
-    table = grouped.mean().reindex(range(bins))
-    table.insert(0, "n", grouped.size().reindex(range(bins), fill_value=0))
-    return table.set_axis(pd.Index([f"{edges[i]:.2f} to {edges[i + 1]:.2f}" for i in range(bins)], name="bin"))
-
-
-def expected_calibration_error(truth, probability, bins: int = 10, positive=1) -> float:
-    """Average the distance between mean probability and share true over the bins, weighted by their n.
-
-    By Naeini et al. (2015); Guo et al. (2017) use the highest probability and truth == predicted.
-
-    Parameters
-    ----------
-    truth, probability, bins, positive
-        As for `calibration_table`.
-
-    Returns
-    -------
-    float
-        From 0, which is perfect, to 1.
-
-    Raises
-    ------
-    ValueError
-        As `calibration_table` does.
-    """
-    table = calibration_table(truth, probability, bins, positive).query("n > 0")
-    return float(np.average((table["mean probability"] - table["share true"]).abs(), weights=table["n"]))
-
-
-def corrected_share(predicted_share: float, recall_of_positive: float, false_positive_rate: float) -> float:
-    """Estimate the share of a class in new texts from the share that a classifier finds (Rogan and Gladen 1978).
-
-    found = recall * share + false positive rate * (1 - share), solved for the share and cut to 0 to 1. It is valid
-    where the classifier errs at the same rates as on the validation texts.
-
-    Parameters
-    ----------
-    predicted_share : float
-        The share of the new texts that the classifier puts into the class.
-    recall_of_positive, false_positive_rate : float
-        The classifier's rates on the validation texts.
-
-    Returns
-    -------
-    float
-        From 0 to 1.
-
-    Raises
-    ------
-    ValueError
-        For what is not a share, and for a recall that is not above the false positive rate.
-    """
-    for value in (predicted_share, recall_of_positive, false_positive_rate):
-        if not 0 <= value <= 1:
-            raise ValueError(f"{value} is not a share. Give the share, the recall and the rate as numbers from 0 to 1.")
-    if recall_of_positive <= false_positive_rate:
-        rates = f"recall {recall_of_positive:.2f}, false positive rate {false_positive_rate:.2f}"
-        raise ValueError(f"The recall must be above the false positive rate ({rates}): use a better classifier.")
-    share = (predicted_share - false_positive_rate) / (recall_of_positive - false_positive_rate)
-    return float(np.clip(share, 0, 1))
-
-
-def corrected_share_interval(
-    validation_truth, validation_predicted, new_predicted, positive=1, level=0.95, resamples=2000, seed=0
-) -> Interval:
-    """Estimate the share of a class in new texts as `corrected_share` does, with a percentile bootstrap interval.
-
-    The interval covers both uncertainties: the error rates, and which texts are in the new sample. Resampling rows
-    and counting them is drawing the counts (multinomial), which is fast for any number of texts. A resample whose
-    recall is not above its false positive rate counts as 0 for the lower end and as 1 for the upper end.
-
-    Parameters
-    ----------
-    validation_truth, validation_predicted : sequence
-        Labels and predictions of the validation texts.
-    new_predicted : sequence
-        Predictions for the new texts.
-    positive : int or str
-        The label of the class.
-    level, resamples, seed
-        As for `bootstrap_interval`.
+    scores : DataFrame
+        As for `helpers.metrics.cross_validation_table`: the columns system, fold, and the measure.
+    first, second : str
+        Names of systems.
+    measure : str
+        The column to compare.
 
     Returns
     -------
     Interval
-        value, low and high of the share, from 0 to 1.
+        The mean of the differences by fold, with the t interval whose variance is corrected for folds that share
+        training texts: times 1/k + 1/(k - 1) in place of 1/k (Nadeau and Bengio 2003).
 
     Raises
     ------
     ValueError
-        For labels that do not fit together, and where `corrected_share` has no solution.
+        Where the two were not run on the same folds, or on fewer than three.
     """
-    classes, columns = _numbered(validation_truth=validation_truth, validation_predicted=validation_predicted)
-    (truth, predicted), new = (classes[column] for column in columns), as_labels(new_predicted, "new_predicted")
-    unknown = sorted(set(new.tolist()) - set(classes.tolist()), key=str)
-    if unknown or positive not in truth or (truth == positive).all():
-        what = f"new_predicted holds {unknown[0]!r}" if unknown else f"positive is {positive!r}"
-        raise ValueError(f"{what}; validation_truth has: {_listed(truth)}. It needs that class and another.")
-    cells = np.bincount(2 * (truth == positive) + (predicted == positive), minlength=4)
-    found, rows = float((new == positive).mean()), len(truth)
-    value = corrected_share(found, cells[3] / cells[2:].sum(), cells[1] / cells[:2].sum())
-
-    random, tail = np.random.default_rng(seed), _tail(level)
-    tn, fp, fn, tp = random.multinomial(rows, cells / rows, size=resamples).T
-    share = random.binomial(len(new), found, size=resamples) / len(new)
-    recall, false = tp / np.maximum(tp + fn, 1), fp / np.maximum(fp + tn, 1)
-    share = np.clip((share - false) / np.where(recall > false, recall - false, 1), 0, 1)
-    low, high = (np.where(recall > false, share, instead) for instead in (0, 1))
-    return Interval(value, float(np.quantile(low, tail)), float(np.quantile(high, 1 - tail)))
+    if measure not in scores:
+        raise ValueError(f"There is no score {measure!r}. There are: {', '.join(map(str, scores.columns))}.")
+    if unknown := [name for name in (first, second) if name not in set(scores["system"])]:
+        raise ValueError(f"There is no system {unknown[0]!r}. There are: {', '.join(scores['system'].unique())}.")
+    own = scores.loc[scores["system"].isin([first, second]), ["system", "fold", measure]]
+    fold_statistics(own)  # refuses a fold that comes twice
+    wide = own.pivot(index="fold", columns="system", values=measure)
+    differences = wide[first] - wide[second]
+    if differences.isna().any() or len(differences) < 3:
+        raise ValueError(f"{first} and {second} need three folds or more, the same for both; got {len(wide)}.")
+    half = stats.t.ppf(1 - tail(level), len(differences) - 1) * differences.std(ddof=1)
+    half *= fold_factor(len(differences)) ** 0.5
+    return Interval(float(differences.mean()), float(differences.mean() - half), float(differences.mean() + half))
 
 
-def _listed(labels: np.ndarray) -> str:
-    return ", ".join(repr(label) for label in np.unique(labels).tolist())
+def _mean_over_seeds(differences: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The mean over seeds of each resample (resamples, seeds), which also varies as other seeds would make it vary.
+
+    Random weights of k seeds vary too little by the factor (k - 1) / (k + 1), which is a half for three.
+    """
+    resamples, seeds = differences.shape
+    means = differences.mean(axis=1)
+    if seeds == 1:
+        return means
+    drawn = (differences * random.dirichlet(np.ones(seeds), resamples)).sum(axis=1)
+    return means + (drawn - means) * ((seeds + 1) / (seeds - 1)) ** 0.5
 
 
-def _tail(level: float) -> float:
+def _mcnemar(first_alone: int, second_alone: int) -> float:
+    """McNemar's (1947) exact test: are the two equally often right alone?"""
+    discordant = first_alone + second_alone
+    return float(stats.binomtest(first_alone, discordant).pvalue) if discordant else 1.0
+
+
+def _wilson(successes: float, trials: float, level: float) -> tuple[float, float]:
+    """Wilson's interval of a proportion; from 0 to 1 where there is no trial."""
+    if not trials:
+        return 0.0, 1.0
+    found = stats.binomtest(int(successes), int(trials)).proportion_ci(level, method="wilson")
+    return float(found.low), float(found.high)
+
+
+class _Score:
+    """A score as a function of confusion matrices (..., truth, predicted), over the classes that the truth has."""
+
+    def __init__(self, score: str, classes: np.ndarray):
+        names = [str(label) for label in classes]
+        first, _, last = str(score).partition("_")
+        self.measure, label = (last, None) if first == "macro" else (first, last)
+        if score != "accuracy" and (self.measure not in MEASURES or label not in (None, *names)):
+            known = f"accuracy, macro_f1, ..., f1_{names[-1]}, ... (labels: {', '.join(names)})"
+            raise ValueError(f"There is no score {score!r} of these labels. There are: {known}.")
+        self.size, self.place = len(names), names.index(label) if label in names else None
+        self.is_proportion = score == "accuracy" or (self.place is not None and self.measure != "f1")
+
+    def __call__(self, table: np.ndarray) -> np.ndarray:
+        right, true, found = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
+        if self.measure == "accuracy":
+            return right.sum(axis=-1) / true.sum(axis=-1)
+        top, bottom = {"precision": (right, found), "recall": (right, true), "f1": (2 * right, true + found)}[
+            self.measure
+        ]
+        values = np.divide(top, bottom, out=np.zeros(top.shape), where=bottom > 0)
+        if self.place is not None:  # joined: this class is 1
+            return values[..., 1]
+        return np.where(true > 0, values, 0).sum(axis=-1) / (true > 0).sum(axis=-1)
+
+    def joined(self, *columns: np.ndarray) -> tuple[int, list[np.ndarray]]:
+        """For a score of one class, all other classes as one: the number of classes, and the columns."""
+        if self.place is None:
+            return self.size, list(columns)
+        return 2, [(column == self.place).astype(int) for column in columns]
+
+    def counts(self, table: np.ndarray) -> tuple[float, float]:
+        """Successes and trials of a score that is a proportion."""
+        if self.measure == "accuracy":
+            return np.trace(table), table.sum()
+        trials = table[:, 1] if self.measure == "precision" else table[1]
+        return table[1, 1], trials.sum()
+
+
+def _kappa(table: np.ndarray) -> np.ndarray:
+    rows = table.sum(axis=(-2, -1))
+    agreed = np.trace(table, axis1=-2, axis2=-1) / rows
+    chance = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1) / rows**2
+    return (agreed - chance) / (1 - chance)
+
+
+def _count(truth: np.ndarray, predicted: np.ndarray, size: int) -> np.ndarray:
+    """The confusion matrix: (size, size)."""
+    return np.bincount(truth * size + predicted, minlength=size * size).reshape(size, size)
+
+
+def _weights(columns: list[np.ndarray], groups: Sequence | None, resamples: int, seed: int) -> tuple:
+    """Random weights of the rows, with the mean 1, added up over rows that are alike.
+
+    Returns the distinct rows as columns (columns, patterns), the weights (resamples, patterns), and the generator.
+    """
+    random = np.random.default_rng(seed)
+    patterns, place, counts = np.unique(np.stack(columns), axis=1, return_inverse=True, return_counts=True)
+    if groups is None:
+        return patterns, random.gamma(counts, size=(resamples, len(counts))), random
+    group = pd.factorize(np.asarray(groups))[0]
+    same_length(groups=group, truth=columns[0])
+    if (group < 0).any() or group.max() < 1:
+        raise ValueError("groups must name two groups or more, and one for each row.")
+    inside = np.zeros((group.max() + 1, len(counts)))
+    np.add.at(inside, (group, place.ravel()), 1)
+    return patterns, random.gamma(1, size=(resamples, len(inside))) @ inside, random
+
+
+def _tables(patterns: np.ndarray, weights: np.ndarray, size: int) -> np.ndarray:
+    """Confusion matrices (resamples, size, size) of patterns, truth and predicted, with their weights."""
+    one_hot = np.zeros((len(patterns[0]), size * size))
+    one_hot[np.arange(len(one_hot)), patterns[0] * size + patterns[1]] = 1
+    return (weights @ one_hot).reshape(-1, size, size)
+
+
+def _priors(truth: np.ndarray, size: int, random: np.random.Generator, resamples: int, systems: int = 1) -> list:
+    """Weights of the imaginary rows as a confusion matrix for each system: (resamples, size, size).
+
+    In a class of the truth, each way in which the systems can be right or wrong is equally likely. What is wrong is
+    spread over the other classes.
+    """
+    classes = np.unique(truth)
+    rows = np.zeros((size, *[2] * systems))
+    rows[classes] = 2 / max(len(classes), 2) / 2**systems
+    mass, right = random.gamma(rows, size=(resamples, *rows.shape)), np.eye(size)
+    priors = []
+    for system in range(systems):
+        by_class = mass.sum(axis=tuple(2 + other for other in range(systems) if other != system))[..., None, :]
+        priors.append(by_class[..., 0] * right + by_class[..., 1] * (1 - right) / max(size - 1, 1))
+    return priors
+
+
+def _ends(draws: np.ndarray, value: float, level: float) -> tuple[float, float]:
+    """The middle share of the draws; the measured value is never outside."""
+    low, high = np.nanquantile(draws, [tail(level), 1 - tail(level)])
+    return min(float(low), value), max(float(high), value)
+
+
+def tail(level: float) -> float:
+    """What an interval leaves out at each end. Raises ValueError for a level that is no share."""
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; expected a share between 0 and 1, such as 0.95.")
     return (1 - level) / 2
+
+
+def _warn_of_few_rows(truth: np.ndarray, classes: np.ndarray, measure: _Score) -> None:
+    if measure.measure == "accuracy":
+        return
+    counts = np.bincount(truth, minlength=len(classes))
+    few = [f"{label} ({count})" for label, count in zip(classes, counts, strict=True) if 0 < count < FEW_ROWS]
+    if few:
+        advice = "intervals of scores that depend on them are rough guides"
+        warnings.warn(f"Classes with fewer than {FEW_ROWS} rows: {', '.join(few)}; {advice}.", stacklevel=3)
+
+
+def _by_seed(predicted: Sequence) -> list[Sequence]:
+    """The runs of a system: those of a list of runs, or the one run that was given."""
+    runs = isinstance(predicted, list | tuple) and len(predicted) and np.ndim(predicted[0]) == 1
+    return list(predicted) if runs or getattr(predicted, "ndim", 1) == 2 else [predicted]
 
 
 def _numbered(**columns: Sequence) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
@@ -319,49 +415,7 @@ def _numbered(**columns: Sequence) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     if len({labels.dtype.kind for labels in arrays.values()}) > 1:
         raise ValueError(f"Of {', '.join(arrays)} some are class numbers and some are names. Give all as one kind.")
     classes, positions = np.unique(np.stack(list(arrays.values())), return_inverse=True)
+    positions = positions.reshape(len(arrays), -1)
     if positions.shape[1] < 2:
         raise ValueError("There is one row, and one row has no interval. Give two or more.")
     return classes, tuple(positions)
-
-
-def _statistic(score: str | Callable, classes: np.ndarray) -> Callable:
-    """The score as a function of truth and predicted, each (rows) or (resamples, rows) of positions in classes."""
-    if callable(score):
-        return np.vectorize(
-            lambda truth, predicted: score(classes[truth], classes[predicted]), [float], signature="(n),(n)->()"
-        )
-    names, numbers = [str(label) for label in classes], range(len(classes))
-    first, _, last = score.partition("_")
-    measure, label = (last, None) if first == "macro" else (first, last)
-    if score not in ("accuracy", "kappa") and (measure not in MEASURES or label not in (None, *names)):
-        known = f"accuracy, kappa, macro_f1, ..., f1_{names[-1]}, ... (labels: {', '.join(names)})"
-        raise ValueError(f"There is no score {score!r} of these labels. There are: {known}, or give a function.")
-
-    def by_name(truth, predicted):
-        right = np.stack([((truth == c) & (predicted == c)).sum(axis=-1) for c in numbers])  # (classes, resamples)
-        true, found = (np.stack([(part == c).sum(axis=-1) for c in numbers]) for part in (truth, predicted))
-        rows = truth.shape[-1]
-        if score == "accuracy":
-            return right.sum(axis=0) / rows
-        if score == "kappa":
-            chance = (true * found).sum(axis=0) / rows**2
-            return (right.sum(axis=0) / rows - chance) / (1 - chance)
-        top, bottom = {"precision": (right, found), "recall": (right, true), "f1": (2 * right, true + found)}[measure]
-        values = top / np.maximum(bottom, 1)
-        return values.sum(axis=0) / (true + found > 0).sum(axis=0) if label is None else values[names.index(label)]
-
-    return by_name
-
-
-def _bootstrap(columns: tuple, statistic: Callable, level: float, resamples: int, seed: int) -> Interval:
-    tail, random = _tail(level), np.random.default_rng(seed)
-    how = {"paired": True, "vectorized": True, "batch": max(1, AT_ONCE // len(columns[0])), "random_state": random}
-    how |= {"method": "BCa", "n_resamples": resamples, "confidence_level": level}
-    # Resamples that are all alike have no BCa, and a resample of one class has no kappa: both are dealt with below.
-    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        drawn = stats.bootstrap(columns, lambda *columns, axis: statistic(*columns), **how)
-    ends = tuple(drawn.confidence_interval)
-    if np.isnan(ends).any():
-        ends = np.nanquantile(drawn.bootstrap_distribution, [tail, 1 - tail])
-    return Interval(float(statistic(*columns)), float(ends[0]), float(ends[1]))

@@ -10,35 +10,38 @@ from functools import cache
 
 import pandas as pd
 from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.significance import PairedTest
 
 LANGUAGE_PROBABILITY = 0.95  # above which the identified language is believed
 MIN_CHARACTERS = 100  # a shorter text says too little about its language
+MIN_COMPARED = 10  # texts: with fewer, a bootstrap calls chance a difference
+RELATIVES = [{"no", "nb", "nn"}, {"zh", "yue", "wuu"}, {"hr", "bs", "sr"}, {"id", "ms"}, {"ar", "arz"}]  # told as one
+TOKENIZERS = {"yue": "zh", "wuu": "zh"} | dict.fromkeys(("th", "lo", "km", "my", "dz"), "char")  # beyond sacrebleu's
 
 
 def check_references(references: Sequence[str], language: str) -> None:
     """Refuse references that are in another language than the translations.
 
-    py3langid identifies the language of all references together. A language that it does not know, too little text,
-    and a low probability pass.
+    py3langid identifies the language of all references together. Too little text and a low probability pass.
 
     Parameters
     ----------
     references : sequence of str
         The reference translations.
     language : str
-        Their language, such as "pt".
+        Their language, such as "pt" or "pt-BR" (the region makes no difference).
 
     Raises
     ------
     ValueError
-        Where they are in another language.
+        Where they are in another language, and for a code that is unknown.
     """
-    text = " ".join(references)
-    identifier = _identifier()
-    if language not in identifier.nb_classes or len(text) < MIN_CHARACTERS:
+    language, text = _known(language), " ".join(references)
+    if len(text) < MIN_CHARACTERS:
         return
-    found, probability = identifier.classify(text)
-    if found != language and probability > LANGUAGE_PROBABILITY:
+    found, probability = _identifier().classify(text)
+    same = found == language or any({found, language} <= relatives for relatives in RELATIVES)
+    if not same and probability > LANGUAGE_PROBABILITY:
         raise ValueError(
             f"The references are in {found!r}, the translations should be in {language!r}. Scores against another "
             f"language mean nothing: give the references in {language!r}."
@@ -52,6 +55,24 @@ def _identifier():
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
+def _known(language: str) -> str:
+    """The code of a language without its region. Raises ValueError for an unknown one."""
+    code = str(language).replace("_", "-").partition("-")[0].lower()
+    if code not in set(_identifier().nb_classes).union(*RELATIVES):
+        raise ValueError(f"{language!r} is no language code that we know. Give one of ISO 639, such as 'pt' or 'zh'.")
+    return code
+
+
+def _metrics(language: str) -> dict:
+    """BLEU, which cuts words as the language needs it, and chrF, under the names that sacrebleu gives them."""
+    code = _known(language)
+    try:
+        return {"BLEU": BLEU(tokenize=TOKENIZERS.get(code), trg_lang=code), "chrF2": CHRF()}
+    except RuntimeError:
+        advice = f'Run this, restart the kernel, and try again: %pip install "sacrebleu[{code}]"'
+        raise ValueError(f"BLEU cannot cut {language!r} into words without another package. {advice}") from None
+
+
 def scores(translations: Sequence[str], references: Sequence[str], language: str, resamples: int = 1000):
     """Score the translations of a corpus by BLEU and chrF.
 
@@ -60,37 +81,51 @@ def scores(translations: Sequence[str], references: Sequence[str], language: str
     translations, references : sequence of str
         As many texts, one reference each.
     language : str
-        Of both, such as "pt".
+        Of both, such as "pt". BLEU cuts words by it.
     resamples : int
         Of sacrebleu's bootstrap over texts (Koehn 2004); its seed is fixed.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each measure. Columns: score, low and high (its 95% interval), and sacrebleu's signature.
+        A row for each measure. Columns: score, low and high (its 95% interval, missing for one text alone), and
+        sacrebleu's signature.
 
     Raises
     ------
     ValueError
-        For references in another language, and for another number of them.
+        For references in another language or another number of them, for a single text instead of a list, and for a
+        language that is unknown or needs a package that is not installed.
     """
     translations, references = _checked(translations, references, language)
+    return _scores(translations, references, language, resamples)
+
+
+def _scores(translations: list[str], references: list[str], language: str, resamples: int) -> pd.DataFrame:
+    # Its `corpus_score` stops with a TypeError where BLEU is 0 in some resamples; its test does the same bootstrap.
+    systems = [("translations", translations)]
+    signatures, found = PairedTest(systems, _metrics(language), [references], "bs", resamples)()
     rows = {}
-    for name, metric in {"BLEU": BLEU(), "chrF": CHRF()}.items():
-        found = metric.corpus_score(translations, [references], n_bootstrap=resamples)
-        low, high = found._mean - found._ci, found._mean + found._ci
-        rows[name] = {"score": found.score, "low": low, "high": high, "signature": str(metric.get_signature())}
-    return pd.DataFrame(rows).T
+    for name, its_name in {"BLEU": "BLEU", "chrF": "chrF2"}.items():
+        (result,), signature = found[its_name], str(signatures[its_name])
+        low, high = min(result.mean - result.ci, result.score), max(result.mean + result.ci, result.score)
+        ends = (max(low, 0.0), min(high, 100.0)) if len(translations) > 1 else (None, None)
+        rows[name] = {"score": result.score, "low": ends[0], "high": ends[1], "signature": signature}
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"low": float, "high": float})
 
 
 def by_category(
-    translations: Sequence[str], references: Sequence[str], categories: Sequence[str], language: str
+    translations: Sequence[str],
+    references: Sequence[str],
+    categories: Sequence[str],
+    language: str,
+    resamples: int = 1000,
 ) -> pd.DataFrame:
     """Score the translations of each category by BLEU and chrF.
 
     Parameters
     ----------
-    translations, references, language
+    translations, references, language, resamples
         As for `scores`.
     categories : sequence of str
         One for each translation.
@@ -98,7 +133,8 @@ def by_category(
     Returns
     -------
     pandas.DataFrame
-        A row for each category, best chrF first. Columns: texts (how many), BLEU, chrF.
+        A row for each category, best chrF first. Columns: texts (how many), BLEU, BLEU low, BLEU high, chrF, chrF low,
+        chrF high (95% intervals, as for `scores`).
 
     Raises
     ------
@@ -109,15 +145,52 @@ def by_category(
     if len(categories) != len(translations):
         raise ValueError(f"{len(translations)} translations have {len(categories)} categories. Give one for each.")
     table = pd.DataFrame({"translation": translations, "reference": references, "category": list(categories)})
-    rows = {
-        category: {
-            "texts": len(part),
-            "BLEU": BLEU().corpus_score(part["translation"].tolist(), [part["reference"].tolist()]).score,
-            "chrF": CHRF().corpus_score(part["translation"].tolist(), [part["reference"].tolist()]).score,
-        }
-        for category, part in table.groupby("category")
-    }
-    return pd.DataFrame(rows).T.astype({"texts": int}).sort_values("chrF", ascending=False)
+    rows = {}
+    for category, part in table.groupby("category"):
+        found = _scores(part["translation"].tolist(), part["reference"].tolist(), language, resamples)
+        rows[category] = {"texts": len(part)}
+        for name, row in found.iterrows():
+            rows[category] |= {name: row["score"], f"{name} low": row["low"], f"{name} high": row["high"]}
+    return pd.DataFrame.from_dict(rows, orient="index").sort_values("chrF", ascending=False)
+
+
+def compare(
+    first: Sequence[str], second: Sequence[str], references: Sequence[str], language: str, resamples: int = 1000
+) -> pd.DataFrame:
+    """Compare two translations of the same texts by sacrebleu's paired bootstrap test (Koehn 2004).
+
+    Parameters
+    ----------
+    first, second : sequence of str
+        The translations of two systems.
+    references, language, resamples
+        As for `scores`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each measure. Columns: first, second (their scores), difference (first minus second), p (how often
+        the choice of texts alone would bring a difference at least as large), and sacrebleu's signature.
+
+    Raises
+    ------
+    ValueError
+        As `scores` does, and for fewer than ten texts.
+    """
+    first, references = _checked(first, references, language)
+    second, _ = _checked(second, references, language)
+    if len(references) < MIN_COMPARED:
+        raise ValueError(f"{len(references)} texts are too few for a test. Compare at least {MIN_COMPARED}.")
+    systems = [("first", first), ("second", second)]
+    signatures, found = PairedTest(systems, _metrics(language), [references], "bs", resamples)()
+    rows = {}
+    for name, its_name in {"BLEU": "BLEU", "chrF": "chrF2"}.items():
+        one, other = found[its_name]
+        # It counts only larger differences: of two equal systems it would say that they differ.
+        p = 1.0 if one.score == other.score else other.p_value
+        scores = {"first": one.score, "second": other.score, "difference": one.score - other.score}
+        rows[name] = {**scores, "p": p, "signature": str(signatures[its_name])}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def worst(translations: Sequence[str], references: Sequence[str], language: str, count: int = 5) -> list[int]:
@@ -147,6 +220,9 @@ def worst(translations: Sequence[str], references: Sequence[str], language: str,
 
 
 def _checked(translations, references, language) -> tuple[list[str], list[str]]:
+    for texts in (translations, references):
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"Translations and references are lists of texts; got {texts!r:.60}. Put one into a list.")
     if not len(translations) or len(translations) != len(references):
         raise ValueError(
             f"There are {len(translations)} translations and {len(references)} references. Give as many of both, and "

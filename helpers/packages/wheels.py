@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from helpers.settings import atomic, sha256
 
@@ -128,10 +128,13 @@ def run_with_bar(
         with said.open("wb") as stream:
             process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)
         try:
-            with tqdm(desc=title, unit="B", unit_scale=True, leave=False) as bar:
+            # With a delay, a bar that never gets a byte is never drawn.
+            shown = {"unit": "B", "unit_scale": True, "leave": False, "file": sys.stdout, "delay": 0.1}
+            with tqdm(desc=title, **shown) as bar:
                 while process.poll() is None:
                     bar.total = total(said.read_text(encoding="utf-8", errors="replace"))
-                    bar.update(max(0, min(_size(folder) - before, bar.total or sys.maxsize) - bar.n))
+                    if (grown := min(_size(folder) - before, bar.total or sys.maxsize)) > bar.n:
+                        bar.update(grown - bar.n)
                     try:
                         process.wait(timeout=0.2)
                     except subprocess.TimeoutExpired:

@@ -64,7 +64,8 @@ def heatmap(
     # Tokens are text: two dollar signs do not make a formula.
     ax.set_xticks(range(len(columns)), columns, rotation=60, ha="right", parse_math=False)
     ax.set_yticks(range(len(tokens)), tokens, parse_math=False)
-    ax.set(xlabel="key", ylabel="query", title=title)
+    ax.set(xlabel="key", ylabel="query")
+    ax.set_title(title, parse_math=False)
     ax.spines[:].set_visible(False)
     if numbers if numbers is not None else len(tokens) <= 12:
         _write_numbers(ax, matrix, image)

@@ -39,14 +39,23 @@ def losses(trainer, title: str) -> None:
     Parameters
     ----------
     trainer : transformers.Trainer
-        After `train()`, with losses logged and evaluations done.
+        After `train()`, with losses logged; without evaluations there is no validation loss to draw.
     title : str
         Above the figure.
+
+    Raises
+    ------
+    ValueError
+        Where no loss was logged.
     """
     history = pd.DataFrame(trainer.state.log_history)
+    names = {"loss": "training", "eval_loss": "validation"}
+    logged = {column: name for column, name in names.items() if column in history}
+    if not logged:
+        raise ValueError('No loss was logged. Train with TrainingArguments(..., logging_strategy="epoch").')
     figure, axis = plt.subplots(figsize=(6, 2.8))
     told = []
-    for column, name in {"loss": "training", "eval_loss": "validation"}.items():
+    for column, name in logged.items():
         points = history.dropna(subset=column)
         axis.plot(points["epoch"], points[column], marker="o", markersize=4, label=name)
         told.append(f"{name} loss from {points[column].iloc[0]:.2f} to {points[column].iloc[-1]:.2f}")
@@ -68,7 +77,8 @@ def calibration(table: pd.DataFrame, title: str) -> None:
     shown = table[table["n"] > 0]
     figure, axis = plt.subplots(figsize=(3.8, 3.4))
     axis.plot([0, 1], [0, 1], color="gray", linestyle="--", label="calibrated")
-    axis.scatter(shown["mean probability"], shown["share true"], s=20 + 3 * shown["n"], label="texts (size: how many)")
+    sizes = 20 + 280 * shown["n"] / shown["n"].max()  # the largest bin fills a tenth of the width, however many texts
+    axis.scatter(shown["mean probability"], shown["share true"], s=sizes, label="texts (size: how many)")
     axis.set(xlabel="mean probability given", ylabel="share that is true", title=title)
     axis.legend(fontsize=8)
     points = zip(shown["mean probability"], shown["share true"], shown["n"], strict=True)

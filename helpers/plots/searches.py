@@ -64,16 +64,22 @@ def places(trials: pd.DataFrame, x: str, y: str, title: str) -> None:
     """
     samplers = list(dict.fromkeys(trials["sampler"]))
     figure, axes = plt.subplots(
-        1, len(samplers), figsize=(2.9 * len(samplers), 2.7), sharex=True, sharey=True, layout="constrained"
+        1,
+        len(samplers),
+        figsize=(2.9 * len(samplers) + 0.8, 2.7),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     ends, told = {"vmin": trials["score"].min(), "vmax": trials["score"].max()}, []
-    for axis, name in zip(axes, samplers, strict=True):
+    for axis, name in zip(axes[0], samplers, strict=True):
         own = trials[trials["sampler"] == name]
-        sizes = np.linspace(12, 80, len(own))
+        sizes = np.linspace(12, 80, len(own)) if len(own) > 1 else 80  # later ones are larger
         points = axis.scatter(own[x], own[y], c=own["score"], s=sizes, edgecolors="black", linewidths=0.4, **ends)
         axis.set(xscale="log", xlabel=x, title=name)
         told.append(f"{name}: {len(own)} trials at {own[x].nunique()} values of {x} and {own[y].nunique()} of {y}")
-    axes[0].set_ylabel(y)
+    axes[0, 0].set_ylabel(y)
     figure.colorbar(points, ax=axes, label="score")
     figure.suptitle(title)
     show(figure, f"{title}. Points of {x} and {y}, colored by score, larger where they came later. {'; '.join(told)}.")

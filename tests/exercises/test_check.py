@@ -241,7 +241,8 @@ def test_every_day_has_at_least_six_exercises_of_three_kinds(day):
 
 
 def test_numbers_are_read_as_people_write_them():
-    said = {"63": 63, "1,202": 1202, "0,5": 0.5, "57 %": 0.57, "1/3": 1 / 3, "-8.4": -8.4, "1e-5": 1e-5, ".5": 0.5}
+    said = {"0,125": 0.125, "-0,125": -0.125, "1,202,303.5": 1202303.5, "0,1250": 0.125}
+    said |= {"63": 63, "1,202": 1202, "0,5": 0.5, "57 %": 0.57, "1/3": 1 / 3, "-8.4": -8.4, "1e-5": 1e-5, ".5": 0.5}
     for text, value in said.items():
         assert answers.number(text) == pytest.approx(value), text
     assert answers.number("between 3 and 4") is answers.number("none") is answers.number("1/0") is None

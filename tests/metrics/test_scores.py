@@ -67,11 +67,24 @@ def test_the_columns_of_a_report_are_measures_with_systems_side_by_side_and_then
     assert list(table.columns) == [*pairs, ("n", "")]
 
 
-def test_a_class_without_rows_and_predictions_has_no_number_and_does_not_count():
+def test_a_class_that_the_truth_does_not_have_is_no_part_of_an_average():
     table = scores.report([0, 0, 1, 1], {"A": [0, 1, 1, 1], "B": [0, 2, 1, 1]}, NAMES)
+    assert table.loc["Macro average", ("F1", "B")] == (2 / 3 + 1) / 2
     assert np.isnan(table.loc["sport", ("F1", "A")]) and table.loc["sport", ("F1", "B")] == 0
     assert table.loc["Macro average", ("F1", "A")] == f1_score([0, 0, 1, 1], [0, 1, 1, 1], average="macro")
     assert scores.shown(table).loc["sport"].tolist() == ["", "0.00"] * 3 + ["0"]
+
+
+def test_one_stray_prediction_costs_less_than_ten_errors():
+    truth = [0] * 50 + [1] * 50
+    stray, wrong = [2, *truth[1:]], [1] * 10 + truth[10:]
+    averages = scores.report(truth, {"stray": stray, "wrong": wrong}, NAMES).loc["Macro average", "F1"]
+    assert averages["stray"] > 0.98 > 0.91 > averages["wrong"]
+    found = {
+        name: scores.compute_metrics(EvalPrediction(np.eye(3)[predicted], np.array(truth)))["macro_f1"]
+        for name, predicted in {"stray": stray, "wrong": wrong}.items()
+    }
+    assert found == averages.to_dict()
 
 
 def test_labels_may_be_numbers_or_names_in_any_kind_of_container():
@@ -176,21 +189,20 @@ def folds():
     return pd.DataFrame(rows, columns=["system", "fold", "Sentiment", "Stance"])
 
 
-def test_means_deviations_and_standard_errors_over_folds_equal_numpys(folds):
+def test_means_and_deviations_over_folds_equal_numpys_and_errors_are_corrected(folds):
     table = scores.fold_statistics(folds)
     svm = folds.query("system == 'SVM'")["Stance"].to_numpy()
-    assert np.allclose(
-        table.loc["SVM", "Stance"], [np.mean(svm), np.std(svm, ddof=1), np.std(svm, ddof=1) / np.sqrt(len(svm))]
-    )
+    naive = np.std(svm, ddof=1) / np.sqrt(5)
+    assert np.allclose(table.loc["SVM", "Stance"], [np.mean(svm), np.std(svm, ddof=1), 1.5 * naive])
     assert table["folds", ""].to_dict() == {"SVM": 5, "BERT": 5, "AVG": 1}
 
 
 def test_the_table_of_folds_looks_as_published_in_the_order_of_the_systems(folds):
     table = scores.cross_validation_table(folds, spread="se")
-    assert list(table.columns) == ["Sentiment (S.E.)", "Stance (S.E.)", "folds"]
+    assert list(table.columns) == ["Sentiment (corrected S.E.)", "Stance (corrected S.E.)", "folds"]
     assert list(table.index) == ["SVM", "BERT", "AVG"]
     assert table.loc["SVM"].str.fullmatch(r"0\.\d{3} \(0\.\d{3}\)").sum() == 2
-    assert table.loc["BERT", "Stance (S.E.)"] == ""
+    assert table.loc["BERT", "Stance (corrected S.E.)"] == ""
     assert table.loc["AVG"].tolist() == ["0.500", "0.250", 1]
 
 
@@ -198,7 +210,8 @@ def test_the_published_cells_of_tables_s2_and_6_come_out_of_folds_with_their_mea
     unit = np.array([-2, -1, 0, 1, 2]) / np.std([-2, -1, 0, 1, 2], ddof=1)  # five folds, deviation 1
     s2 = pd.DataFrame({"system": "RF + Count", "fold": range(5), "Precision": 0.9713 + 0.0187 * unit})
     assert scores.cross_validation_table(s2).iloc[0].tolist() == ["0.9713 (0.0187)", 5]
-    t6 = pd.DataFrame({"system": "Lexicoder", "fold": range(5), "F1": 0.788 + 0.005 * np.sqrt(5) * unit})
+    spread = 0.005 * np.sqrt(5) / 1.5 * unit  # for a corrected standard error of 0.005
+    t6 = pd.DataFrame({"system": "Lexicoder", "fold": range(5), "F1": 0.788 + spread})
     assert scores.cross_validation_table(t6, spread="se").iloc[0].tolist() == ["0.788 (0.005)", 5]
 
 

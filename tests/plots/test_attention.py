@@ -41,7 +41,7 @@ def test_a_heat_map_writes_the_numbers_and_the_names():
 
 
 def test_a_heat_map_draws_dollar_signs_as_they_are():
-    figure = attention.heatmap(torch.eye(2), ["$$", r"$\x$"])
+    figure = attention.heatmap(torch.eye(2), ["$$", r"$\x$"], title=r"$$ and $\x$")
     figure.canvas.draw()  # as formulas, the first would be empty and the second an error
 
 
