@@ -122,8 +122,8 @@ class Delimited:
             place = f"row {number + 1} of {self.path.name} (line {line + before} of the file)"
             none = self.option.format("quoting", "none")
             reading.error = DataError(
-                f'In {place} quotes do not match. A quote within a quoted cell is written twice (""), and the cell closes'
-                f" with one: correct it, or pass {none} if quotation marks are part of the texts."
+                f'In {place} quotes do not match. A quote within a quoted cell is written twice (""), and the cell '
+                f"closes with one: correct it, or pass {none} if quotation marks are part of the texts."
             )
         return reading
 
