@@ -1,17 +1,19 @@
 """Sentiment by word lists, as scikit-learn classifiers that learn nothing: VADER, the General Inquirer, Lexicoder."""
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from fnmatch import translate
 from functools import cache, lru_cache
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from random import Random
 from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
+import regex
 from sklearn.base import BaseEstimator, ClassifierMixin
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
@@ -20,6 +22,7 @@ from helpers.packages import catalogue
 CATEGORIES = ("positive", "negative", "neg_positive", "neg_negative")
 # Which count a find of a negated pattern adds to ("" is none), by how negations are treated.
 NEGATED = {"flip": ("negative", "positive"), "subtract": ("", ""), "ignore": ()}
+LETTER = r"[\p{L}\p{M}\p{N}_]"  # of any script: in many, vowels are marks
 
 
 class _ByScore(ClassifierMixin, BaseEstimator):
@@ -33,18 +36,24 @@ class _ByScore(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, texts: Iterable[str]) -> np.ndarray:
-        """1 for each text with a score above zero, 0 below; scores of zero go by `ties` and are counted in `ties_`."""
+        """1 for each text with a score above zero, 0 below; scores of zero go by `ties`, and their share is printed.
+
+        `ties_` is their number, `ties_share_` their share of the texts.
+        """
         texts = as_texts(texts)
         scores = self.score_texts(texts)
         labels = (scores > 0).astype(int)
         tied = np.flatnonzero(scores == 0)
-        self.ties_ = len(tied)
+        self.ties_, self.ties_share_ = len(tied), len(tied) / max(1, len(texts))
         if self.ties == "random":
             labels[tied] = [Random(f"{self.seed} {texts[place]}").randrange(2) for place in tied]
         elif self.ties in ("negative", "positive"):
             labels[tied] = int(self.ties == "positive")
         else:
             raise ValueError(f'ties={self.ties!r} is not known. Give "random", "negative" or "positive".')
+        if self.ties_:
+            share = f"{self.ties_:,} of {len(texts):,} texts ({self.ties_share_:.0%})"
+            print(f'{type(self).__name__}: {share} have the score 0 and are labeled by ties="{self.ties}".')
         return labels
 
 
@@ -75,8 +84,9 @@ class Vader(_ByScore):
 class Dictionary(_ByScore):
     """Classify by the sign of (positive - negative) / words, counted with lists of patterns.
 
-    A pattern is a word, or several in a row, in any case; * means any characters and ? one: "abandon*", "lack of". At
-    each place of a text the longest pattern counts; one that is in two lists counts in both.
+    A pattern is a word, or several in a row, in any case; * means any characters and ? one: "abandon*", "lack of". An
+    emoji or emoticon counts as it is written. At each place of a text the longest pattern counts; one that is in two
+    lists counts in both.
 
     Parameters
     ----------
@@ -109,9 +119,9 @@ class Dictionary(_ByScore):
         adds_to = dict(zip(CATEGORIES, ("positive", "negative", *NEGATED[self.negated]), strict=False))
         find = _finder(tuple((name, tuple(getattr(self, name))) for name in adds_to))
         rows = []
-        for words in map(_words, as_texts(texts)):
-            found = Counter(adds_to[category] for category in find(words))
-            rows.append((found["positive"], found["negative"], len(words)))
+        for categories, words in map(find, as_texts(texts)):
+            found = Counter(adds_to[category] for category in categories)
+            rows.append((found["positive"], found["negative"], words))
         return np.array(rows, dtype=int).reshape(-1, 3)
 
     def score_texts(self, texts: Iterable[str]) -> np.ndarray:
@@ -224,44 +234,69 @@ def _from_lines(text: str) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=8)
 def _finder(categories: tuple[tuple[str, tuple[str, ...]], ...]):
-    """A function from the words of a text to the categories of its patterns, by look-up: 10,000 are as fast as ten."""
+    """A function from a text to the categories of its patterns and its words, by look-up: 10,000 are as fast as ten."""
     entries = defaultdict(set)  # ("not", "good*"): {"neg_positive"}
-    for category, patterns in categories:
-        for pattern in patterns:
-            entries[tuple(_words(pattern, r"[\w*?]"))].add(category)
+    patterns = [pattern for _, listed in categories for pattern in listed]
+    if not all(isinstance(pattern, str) and pattern.strip() for pattern in patterns):
+        raise ValueError("A pattern is empty or no text. Remove it from the list.")
+    # Emoticons and emoji are found as they are written; * and ? in them are no wildcards.
+    signs = {part for pattern in patterns for part in _folded(pattern).split() if _is_sign(part)}
+    token = regex.compile("|".join([_word(LETTER), *map(re.escape, sorted(signs, key=len, reverse=True))]))
+    word = regex.compile(_word(rf"(?:{LETTER}|[*?])"))
+    for category, listed in categories:
+        for pattern in listed:
+            parts = [[part] if _is_sign(part) else word.findall(part) for part in _folded(pattern).split()]
+            entries[tuple(chain(*parts))].add(category)
     known = {part for parts in entries for part in parts}
-    globs = {part: re.compile(translate(part)) for part in known if re.search(r"\*.|\?", part)}
+    globs = {part: re.compile(translate(part)) for part in known - signs if re.search(r"\*.|\?", part)}
     longest = max([1, *map(len, entries)])
 
     @cache
     def forms(word: str) -> list[str]:
         """The parts of patterns that a word fits: itself, its beginnings with a star, those with * or ? inside."""
         simple = (word, *(f"{word[:end]}*" for end in range(len(word) + 1)))
+        simple = (part for part in simple if part == word or part not in signs)
         return [part for part in simple if part in known] + [part for part, glob in globs.items() if glob.match(word)]
 
-    def find(words: list[str]) -> list[str]:
-        found, place = [], 0
-        while place < len(words):
-            for length in range(min(longest, len(words) - place), 0, -1):
-                fits = product(*map(forms, words[place : place + length]))
+    def find(text: str) -> tuple[list[str], int]:
+        found, place, tokens = [], 0, token.findall(_folded(text))
+        while place < len(tokens):
+            for length in range(min(longest, len(tokens) - place), 0, -1):
+                fits = product(*map(forms, tokens[place : place + length]))
                 if here := set().union(*(entries.get(parts, ()) for parts in fits)):
                     found += sorted(here)
                     break
             place += length  # 1 where nothing was found
-        return found
+        return found, sum(each not in signs for each in tokens)
 
     return find
 
 
-def _words(text: str, letter: str = r"\w") -> list[str]:
-    """Lower-case words. Hyphens and apostrophes stay inside; n't and cannot become not."""
-    plain = text.lower().replace("’", "'")
-    plain = re.sub(r"n't\b", " not", re.sub(r"\bcannot\b", "can not", plain))
-    return re.findall(rf"{letter}+(?:[-']{letter}+)*", plain)
+def _folded(text: str) -> str:
+    """A text in one spelling: Unicode's NFKC, lower case, one apostrophe; n't and cannot become not."""
+    plain = unicodedata.normalize("NFKC", text).lower().replace("’", "'").replace("\ufe0f", "")
+    return re.sub(r"n't\b", " not", re.sub(r"\bcannot\b", "can not", plain))
+
+
+def _word(letter: str) -> str:
+    """The pattern of a word. Hyphens and apostrophes stay inside."""
+    return rf"{letter}+(?:[-']{letter}+)*"
+
+
+def _is_sign(part: str) -> bool:
+    """Whether it has no letters or digits, as an emoji or an emoticon; stars alone stand for any word."""
+    return not regex.search(LETTER, part) and not set(part) <= set("*?")
 
 
 def as_texts(texts: Iterable[str]) -> list[str]:
-    """A list of strings from a list, a Series or a Column. Raises TypeError for one text, and where one is missing."""
+    """A list of strings from a list, a Series or a Column.
+
+    Raises TypeError for a DataFrame, for one text, and where a text is missing.
+    """
+    if isinstance(texts, pd.DataFrame | dict):
+        raise TypeError(
+            f"Expected a list of strings; got a table. Pass one of its columns: {', '.join(map(str, texts))}."
+        )
     wrong = [texts] if isinstance(texts, str) else [text for text in texts if not isinstance(text, str)]
     if wrong:
         raise TypeError(f"Expected a list of strings; got {wrong[0]!r}.")

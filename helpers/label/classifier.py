@@ -10,11 +10,9 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding
 
+from helpers.data.reader import missing
 from helpers.label.files import LabelError
 from helpers.training import check_tokenizer, longest
-
-MISSING = {"", "NA", "NaN", "nan"}  # an empty cell, and how R and Python write that there is nothing
-MODEL_FILES = {".json", ".safetensors", ".txt", ".model"}
 
 
 class Classifier:
@@ -96,7 +94,7 @@ class Classifier:
         """
         batch_size = batch_size or self._batch_size()
         result = np.full((len(texts), len(self.names)), np.nan, dtype=np.float32)
-        places = [place for place, text in enumerate(texts) if text is not None and text.strip() not in MISSING]
+        places = [place for place, text in enumerate(texts) if not missing(text)]
         on_batch(len(texts) - len(places))
         if not places:
             return result, 0
@@ -208,9 +206,9 @@ def _has_lost_merges(codes: Path) -> bool:
 
 
 def fingerprint(folder: Path) -> str:
-    """A name that changes with any file the model in the folder is loaded from."""
+    """A name that changes with any file in the model's folder."""
     total = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.suffix in MODEL_FILES):
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
         with path.open("rb") as file:
             total.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()

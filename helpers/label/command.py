@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from helpers.label.files import LABEL, LabelError, identity, open_table, output_path, output_schema, with_labels
+from helpers.data.delimited import QUOTING
+from helpers.label.files import (
+    LABEL,
+    LabelError,
+    check_names,
+    identity,
+    open_table,
+    output_path,
+    output_schema,
+    with_labels,
+)
 
 ROWS_PER_PART = 1000
 
@@ -85,19 +95,21 @@ def label_file(
     restart: bool = False,
     progress: bool = True,
     rows_per_part: int = ROWS_PER_PART,
+    quoting: str | None = None,
 ) -> Labeled | None:
-    """Label every text of a CSV or Parquet file; stopped and called again, it continues. Taught on Day 2.
+    """Label every text of a table; stopped and called again, it continues. Taught on Day 2.
 
     Parameters
     ----------
     path : str or Path
-        The table: .parquet, or .csv in UTF-8 with commas, semicolons, tabs or pipes.
+        The table, in any format that `helpers.data.load_csv` reads.
     model : str or Path
         The folder of the classifier.
     text : str
         The column with the texts.
     output : str or Path, optional
-        .csv or .parquet; by default `path` with .labeled before its ending.
+        .csv, .tsv, .txt, .jsonl or .parquet; by default `path` with .labeled before its ending. A CSV keeps the
+        separator, encoding and decimal commas of the input.
     batch_size : int, optional
         Texts at once; by default what suits the device.
     restart : bool
@@ -106,6 +118,8 @@ def label_file(
         Show a bar with the time left.
     rows_per_part : int
         How many rows are in memory, and lost at most by a stop.
+    quoting : {"minimal", "none"}, optional
+        Whether quotation marks enclose cells or are part of the text; by default the file shows it.
 
     Returns
     -------
@@ -117,8 +131,8 @@ def label_file(
     LabelError
         Where the table, the model or the output cannot be used; the message says what to do.
     """
-    path, model = Path(path).expanduser(), Path(model).expanduser()
-    source = open_table(path, text)
+    source = open_table(path, text, quoting)
+    path, model = source.path, Path(model).expanduser()
     if output is None and not restart:
         _check_first_edition(path)
     output = output_path(path, output)
@@ -126,7 +140,9 @@ def label_file(
     from helpers.label import classifier
     from helpers.label.parts import Parts
 
-    schema = output_schema(source.schema, classifier.class_names(model), path)
+    names = classifier.class_names(model)
+    schema = output_schema(source.schema, names, path)
+    check_names(names, source, output)
     team, parts, before = _Team(), Parts(output), set()
     loaded = classifier.Classifier(model, team.device)
     run = {**identity(path), "model": classifier.fingerprint(model), "text column": text}
@@ -134,6 +150,7 @@ def label_file(
     try:
         if team.rank == 0:
             before = parts.begin(run, restart, free=() if runtime.precision_asked_for() else ("number format",))
+            print(f"{path}: {source.rows:,} rows ({source.kind}).", file=sys.stderr)
         team.wait()
         loaded.use_format(parts.recorded()["number format"])
 
@@ -218,13 +235,17 @@ def main(arguments: list[str]) -> int:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("path", metavar="FILE", help="the table: .csv (UTF-8, with a header) or .parquet")
+    parser.add_argument(
+        "path", metavar="FILE", help="the table: CSV (any separator, with a header), .jsonl, .parquet, .dta"
+    )
     parser.add_argument(
         "--model", required=True, metavar="FOLDER", help="the folder that trainer.save_model(...) wrote"
     )
     parser.add_argument("--text", required=True, metavar="COLUMN", help="the column that holds the texts")
     parser.add_argument(
-        "--output", metavar="FILE", help=".csv or .parquet (default: FILE with .labeled before its ending)"
+        "--output",
+        metavar="FILE",
+        help=".csv, .tsv, .txt, .jsonl or .parquet (default: FILE with .labeled before its ending)",
     )
     parser.add_argument(
         "--batch-size",
@@ -234,6 +255,11 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument(
         "--restart", action="store_true", help="start again: drop an unfinished run, and replace the output when done"
+    )
+    parser.add_argument(
+        "--quoting",
+        choices=QUOTING,
+        help="minimal: quotation marks enclose cells; none: they are part of the text (default: what fits the file)",
     )
     given = parser.parse_args(arguments)
     # Nothing is fetched: the model is in a folder. Set before Hugging Face's libraries are imported.

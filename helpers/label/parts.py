@@ -1,6 +1,5 @@
 """An unfinished output: numbered parts that outlive a kill, joined into one CSV or Parquet file at the end."""
 
-import codecs
 import csv
 import json
 import os
@@ -16,7 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from helpers.label.files import CsvTable, LabelError, ParquetTable
+from helpers.data.delimited import Delimited
+from helpers.data.reader import Table
+from helpers.label.files import LabelError
 from helpers.settings import atomic
 
 COUNTS = ("empty", "cut")  # counted in each part, and kept in it
@@ -56,11 +57,18 @@ class Parts:
         LabelError
             Where the output is there already, another run is at work, or the parts are of another run.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.lock.acquire(timeout=0)
+            if self.output.exists() and (restart or self.run_file.exists()):
+                self.output.open("ab").close()  # Windows refuses it while Excel shows the file
         except Timeout:
             raise LabelError(f"Another run is writing {self.output} right now. Wait for it, or stop it.") from None
+        except OSError as error:
+            raise LabelError(
+                f"{self.output} cannot be written ({error.strerror or error}). If it is open in a program such as "
+                "Excel, close it there; otherwise name an --output in a folder of your own. Nothing was labeled yet."
+            ) from None
         if restart:
             self.run_file.unlink(missing_ok=True)
         # With run.json beside it the run is unfinished, and whatever output is there will be replaced.
@@ -98,7 +106,7 @@ class Parts:
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), **counted})
         _write(self._path(number), lambda file: pq.write_table(table, file))
 
-    def finish(self, number_of_parts: int, schema: pa.Schema, source: CsvTable | ParquetTable) -> Counter:
+    def finish(self, number_of_parts: int, schema: pa.Schema, source: Table | Delimited) -> Counter:
         """Join the parts into the output and remove them.
 
         Parameters
@@ -107,8 +115,8 @@ class Parts:
             How many chunks the input has.
         schema : pyarrow.Schema
             The output's.
-        source : CsvTable or ParquetTable
-            The input; a CSV output takes over its separator and byte order mark.
+        source : Table or Delimited
+            The input; a CSV output takes over its separator, encoding and decimal commas.
 
         Returns
         -------
@@ -125,11 +133,21 @@ class Parts:
                 yield table
 
         joined = self.folder / "joined"  # not beside the output, where a kill would leave it
-        if self.output.suffix.lower() == ".csv":
-            _write(joined, lambda file: _join_csv(tables(), file, schema, source))
-        else:
+        ending = self.output.suffix.lower()
+        if ending == ".parquet":
             _write(joined, lambda file: _join_parquet(tables(), file, schema))
-        joined.replace(self.output)
+        elif ending == ".jsonl":
+            _write(joined, lambda file: _join_json(tables(), file))
+        else:
+            is_tab = ending != ".csv" and not isinstance(source, Delimited)
+            _write(joined, lambda file: _join_csv(tables(), file, schema, source, "\t" if is_tab else source.separator))
+        try:
+            joined.replace(self.output)
+        except PermissionError:
+            raise LabelError(
+                f"All rows are labeled, but {self.output} cannot be replaced. Close it in the program that shows it, "
+                f"such as Excel; then the same command without --restart writes it at once, from {self.folder}."
+            ) from None
         self.run_file.unlink()  # from here on the output counts as complete, whatever is left of the folder
         self._remove()
         return totals
@@ -152,24 +170,44 @@ class Parts:
 
 
 def _write(place: Path, write: Callable) -> None:
-    """Give a file its name only when its bytes are on the disk, even if the power fails."""
-    with atomic(place) as temporary, temporary.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
+    """Give a file its name only when its bytes are on the disk, even if the power fails.
+
+    Raises LabelError where the disk is full or cannot be written.
+    """
+    try:
+        with atomic(place) as temporary, temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileNotFoundError:  # a part is not there, or its folder was taken away
+        raise
+    except OSError as error:
+        raise LabelError(
+            f"{place} cannot be written ({error.strerror or error}). What was labeled stays in {place.parent}: make "
+            "room, and the same command without --restart continues."
+        ) from None
 
 
-def _join_csv(tables: Iterable[pa.Table], file: BinaryIO, schema: pa.Schema, source: CsvTable | ParquetTable) -> None:
-    file.write(codecs.BOM_UTF8 if source.has_bom else b"")
+def _join_csv(
+    tables: Iterable[pa.Table], file: BinaryIO, schema: pa.Schema, source: Table | Delimited, separator: str
+) -> None:
+    file.write(source.opening)
     for table in chain([None], tables):
         frame = (schema.empty_table() if table is None else table).to_pandas(
             types_mapper=pd.ArrowDtype, ignore_metadata=True
         )  # Arrow's own types, so that whole numbers beside empty cells stay whole
-        options = {"index": False, "header": table is None, "sep": source.separator, "lineterminator": "\n"}
+        options = {"index": False, "header": table is None, "lineterminator": "\n"}
+        options |= {"sep": separator, "decimal": source.decimal}
         lines = frame.to_csv(**options)
         if "\r" in lines:  # Python before 3.13 leaves it unquoted, and readers take it for the end of a row
             lines = frame.to_csv(**options, quoting=csv.QUOTE_ALL)
-        file.write(lines.encode())
+        file.write(lines.encode(source.encoding))
+
+
+def _join_json(tables: Iterable[pa.Table], file: BinaryIO) -> None:
+    for table in tables:
+        for row in table.to_pylist():
+            file.write(f"{json.dumps(row, ensure_ascii=False, default=str)}\n".encode())
 
 
 def _join_parquet(tables: Iterable[pa.Table], file: BinaryIO, schema: pa.Schema) -> None:

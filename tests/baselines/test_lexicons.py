@@ -1,6 +1,7 @@
 """Sentiment by word lists: scores, ties, patterns, and the dictionaries in their own formats."""
 
 import time
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -44,10 +45,11 @@ def test_vader_labels_by_the_sign_of_its_score():
     assert list(Vader(ties="positive").predict(TEXTS)) == [1, 0, 1, 0]
 
 
-def test_ties_are_counted():
+def test_ties_are_counted_and_their_share_is_shown(capsys):
     classifier = Vader()
     classifier.predict(TEXTS)
-    assert classifier.ties_ == 1
+    assert (classifier.ties_, classifier.ties_share_) == (1, 0.25)
+    assert "1 of 4 texts (25%) have the score 0" in capsys.readouterr().out
 
 
 def test_a_random_tie_depends_on_the_text_and_the_seed_and_not_on_its_neighbours():
@@ -127,8 +129,33 @@ def test_a_word_in_both_lists_counts_for_both_and_a_longer_pattern_overrules():
     assert Dictionary(["good", "go*"], ["good"]).counts(["good"])[:, :2].tolist() == [[1, 1]]
 
 
-def test_patterns_without_a_word_do_no_harm():
-    assert Dictionary([":)", ""], []).counts(["fine :)"]).tolist() == [[0, 0, 1]]
+def test_emoji_and_emoticons_are_counted_and_are_no_words():
+    dictionary = Dictionary([":)", "😀", "so :)", "☀️"], [":*", "-"])
+    texts = ["well done :) 😀", "so :)", "☀ fine", ":* kiss", "self-respect - :x"]
+    assert dictionary.counts(texts).tolist() == [[2, 0, 2], [1, 0, 1], [1, 0, 1], [0, 1, 1], [0, 1, 2]]
+
+
+@pytest.mark.parametrize("pattern", ["", " ", None, float("nan")])
+def test_an_empty_pattern_is_refused(pattern):
+    with pytest.raises(ValueError, match="empty"):
+        Dictionary(["good", pattern]).counts(["good"])
+
+
+def test_words_are_the_same_in_every_unicode_form_and_have_their_vowels():
+    assert Dictionary(["schön"]).counts([unicodedata.normalize("NFD", "schön")]).tolist() == [[1, 0, 1]]
+    assert Dictionary([unicodedata.normalize("NFD", "schön")]).counts(["schön"]).tolist() == [[1, 0, 1]]
+    assert Dictionary(["शांति"]).counts(["शीत", "शांति"]).tolist() == [[0, 0, 1], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("form", [pd.DataFrame, dict])
+def test_a_table_is_refused_with_its_columns(form):
+    with pytest.raises(TypeError, match="one of its columns: text"):
+        Vader().score_texts(form({"text": ["good", "bad", "fine"]}))
+
+
+def test_a_series_with_a_missing_text_is_refused():
+    with pytest.raises(TypeError, match="list of strings"):
+        Vader().predict(pd.Series(["good", np.nan]))
 
 
 def test_a_thousand_texts_and_three_thousand_patterns_take_less_than_a_second_of_work():

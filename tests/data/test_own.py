@@ -101,9 +101,9 @@ def test_bytes_that_windows_1252_leaves_open_are_read_as_latin_1(file, capsys):
 @pytest.mark.parametrize(
     "text",
     [
-        "first line\nsecond, line;\r\n\r\nfourth", 'he said ""no"" and "yes"', '"', "a\ttab | and a pipe", "NA", "None",
-        "null", "nan", "007", "1.50", "👩‍👩‍👧 🇪🇺 👍🏽", "x = {'a': [1]}", "  spaces around  ", "-", "=1+1",
-        "#N/A", "\\n \\\"",
+        "first line\nsecond, line;\r\n\r\nfourth", 'he said ""no"" and "yes"', '"', "a\ttab | and a pipe", "NA!",
+        "none", "007", "1.50", "👩‍👩‍👧 🇪🇺 👍🏽", "x = {'a': [1]}", "  spaces around  ", "-", "=1+1",
+        "\\n \\\"",
         "\u2028 and \x0b and \x85 in a line",
     ],
 )  # fmt: skip
@@ -159,11 +159,11 @@ def test_separators_at_the_end_of_rows_and_blank_rows_do_no_harm(file, capsys):
         (["0", "1"], ["0", "1"]),
         (["2.0", "1.0", "10", "-1"], ["-1", "1", "2", "10"]),
         (["1", "1.0", "0", "0.0"], ["0", "1"]),
-        (["1,5", "0,5"], ["0.5", "1.5"]),
+        (["1,5", "0,5"], ["0,5", "1,5"]),
         (["True", "False"], ["False", "True"]),
         (["TRUE", "false", "True"], ["False", "True"]),
         (["uncivil ", " civil", "civil\u00a0"], ["civil", "uncivil"]),
-        (["zu", "Äpfel", "äh", "NA"], ["NA", "zu", "äh", "Äpfel"]),
+        (["zu", "Äpfel", "äh", "NA"], ["zu", "äh", "Äpfel"]),
         (["02", "01"], ["01", "02"]),
         (["100", "20"], ["20", "100"]),
     ],
@@ -204,8 +204,8 @@ def test_many_rows_left_out_are_counted_and_only_the_first_named(file, capsys):
 
 def test_duplicates_are_left_out_as_in_the_workshops_own_data_sets(file, capsys):
     added = [
-        ["a", ROWS[4][1].replace("Müller", "MÜLLER") + " https://x.org @you", "0"],
-        ["b", "Twice", "0"],
+        ["a", ROWS[4][1].replace("Müller", "MÜLLER") + " https://x.org ", "0"],
+        ["b", "Twice!", "0"],
         ["c", "twice!", "1"],
     ]
     rows = [*ROWS, *added]
@@ -221,7 +221,7 @@ def test_duplicates_are_left_out_as_in_the_workshops_own_data_sets(file, capsys)
 
 def run_sets(parts, run):
     for part in parts.values():
-        words = [splits.normalise(text).split() for text in part["text"]]
+        words = [splits.words(text) for text in part["text"]]
         yield {" ".join(each[n : n + run]) for each in words for n in range(len(each) - run + 1)}
 
 
@@ -309,7 +309,7 @@ REFUSED = {
     "header only": ("id,tweet,uncivil\n", {}, ["id, tweet, uncivil", "no rows"]),
     "header and blank rows": ("id,tweet,uncivil\n\n,,\n", {}, ["no rows"]),
     "no header": (as_csv(header=None), {}, ['"tweet" not found', "row 1", "000", "Pass text="]),
-    "no such column": (as_csv(), {"text": "body"}, ['"body"', "id, tweet, uncivil", "Pass text= one of them"]),
+    "no such column": (as_csv(), {"text": "body"}, ['"body"', "id, tweet, uncivil", 'text="NAME" with one']),
     "nearly such a column": (as_csv(), {"text": "Tweets"}, ['"Tweets"', 'Pass text="tweet"']),
     "nearly such a label": (as_csv(separator=";"), {"label": "Uncivil"}, ["id, tweet, uncivil", 'label="uncivil"']),
     "no such date": (as_csv(), {"date": "sent"}, ['"sent"', "Pass date="]),
@@ -321,14 +321,13 @@ REFUSED = {
         labelled(["Uncivil", *["uncivil "] * 20, *["civil"] * 20]), {},
         ['"uncivil"', '"Uncivil" (1; row 2)', '"uncivil" (20; rows 3, 4, 5, 6, 7, …)', "alike"],
     ),
-    "a score": (labelled(n / 7 for n in range(60)), {}, ['"uncivil"', "60 values", "score", "at most 20"]),
+    "a score": (labelled(n / 7 for n in range(60)), {}, ['"uncivil"', "60 values", "score"]),
     "ids": (as_csv(), {"label": "id"}, ['"id"', "40 values in 40 rows", "uncivil"]),
     "texts as labels": (as_csv(), {"text": "id", "label": "tweet"}, ['"tweet"', "40 values"]),
-    "21 classes": (labelled(f"class {n % 21}" for n in range(420)), {}, ["21 values", "at most 20"]),
-    "one example": (labelled([*"ab" * 20, "c"]), {}, ['"c"', "row 42", ": 1, but 7 are needed", "join"]),
-    "very few rows": (labelled("abab"), {}, ["rows 2, 4", ": 2, but 7 are needed"]),
+    "one example": (labelled([*"ab" * 20, "c"]), {}, ['"c" 1 (row 42)', "7 are needed", "join"]),
+    "very few rows": (labelled("abab"), {}, ['"a" 2 (rows 2, 4), "b" 2 (rows 3, 5)', "7 are needed"]),
     "one row": (labelled("a"), {}, ["Two classes"]),
-    "one text with every label": (as_csv([[n, "Same.", "ab"[n % 2]] for n in range(9)]), {}, [": 0, but 7 are needed"]),
+    "one text with every label": (as_csv([[n, "Same.", "ab"[n % 2]] for n in range(9)]), {}, ['"a" 0, "b" 0']),
     "a footer in every text": (
         as_csv([[n, f"{n} sent from a phone of the city council office", "ab"[n % 2]] for n in range(30)]), {},
         ["share no run of 8 words", "7 are needed"],
@@ -337,9 +336,9 @@ REFUSED = {
     "zip": (workbook("mine.csv"), {}, ["packed", "Unpack"]),
     "gz": (b"\x1f\x8b\x08\x00abc", {}, ["packed", "Unpack"]),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), {}, ["spreadsheet", "CSV UTF-8"]),
-    "parquet": (b"PAR1\x15\x04", {}, ["Parquet", "read_parquet"]),
+    "parquet": (b"PAR1\x15\x04", {}, ["cannot be read", "Parquet", "Export it again"]),
     "pdf": (b"%PDF-1.7\n%\xe2\xe3", {}, ["PDF"]),
-    "json": (json.dumps([{"tweet": "a", "uncivil": 1}]), {}, ["JSON", "read_json"]),
+    "json": (json.dumps([{"tweet": "a", "uncivil": 1}]), {}, ["JSON", "ends in .json"]),
     "json by lines": ('{"tweet": "a"}\n{"tweet": "b"}\n', {}, ["JSON"]),
     "html": ("\ufeff\n<!DOCTYPE html><html><table>", {}, ["web page", "Download"]),
     "spss": (b"$FL2@(#) IBM SPSS", {}, ["SPSS"]),
@@ -408,7 +407,7 @@ def test_no_two_messages_share_a_run_of_8_words(council):
 
 
 def runs_of_8(message: str) -> list[str]:
-    words = splits.normalise(message).split()
+    words = splits.words(message)
     return [" ".join(words[n : n + 8]) for n in range(len(words) - 7)]
 
 

@@ -420,22 +420,25 @@ def test_the_output_may_lie_in_the_home_folder(tmp_path, model, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv", "id,tweet\n1,a\n", r'Column "text" not found in .*t.csv. It has: id, tweet. .*--text NAME'),
-        ("t.csv", "id;tweet\n1;a\n", r'Column "text" not found in .*t.csv. It has: id, tweet\.'),
-        ("t.csv", "text,text\n1,a\n", r'Column "text" found more than once'),
+        (
+            "t.csv",
+            "id,tweet\n1,a\n",
+            r'Column "text" not found in t.csv \(row 1\). It has: id, tweet. Pass --text "tweet"',
+        ),
+        ("t.csv", "id;tweet\n1;a\n", r'Column "text" not found in t.csv \(row 1\). It has: id, tweet\.'),
+        ("t.csv", "text,text\n1,a\n", r'the name "text" in columns \[1, 2\]'),
         (
             "t.csv",
             "text,predicted_label,probability_for\na,b,c\n",
             "would be written: predicted_label, probability_for",
         ),
-        ("t.csv", "text,id\na,1\nb,2,3\n", "broken as a CSV file.*line 3"),
-        ("t.csv", "text,id\na,1,2\nb,2,3\n", "broken as a CSV file.*line 2 has 3 cells, the header 2.*in quotes"),
-        ("t.csv", 'text,id\n"a\n\nb",1\n"c\nd",2,3\n', "broken as a CSV file.*line 5 has 3 cells"),
-        ("t.csv", 'text,id\n"a,1\n', "broken as a CSV file"),
-        ("t.csv", "text\nMünchen\n".encode("latin-1"), "not in UTF-8.*CSV UTF-8"),
+        ("t.csv", "text,id\na,1\nb,2,3\n", "Row 3 of t.csv .line 3 .*3 fields.*first row 2"),
+        ("t.csv", "text,id\na,1,2\nb,2,3\n", "Row 2 .*line 2 .*3 fields.*first row 2.*in double quotes"),
+        ("t.csv", 'text,id\n"a\n\nb",1\n"c\nd",2,3\n', "Row 3 .*line 5 .*3 fields"),
+        ("t.csv", 'text,id\n"a, b",1\n"c,1\n', "quotes do not match"),
         ("t.csv", "", "is empty"),
         ("t.parquet", "text\na\n", "cannot be read as Parquet"),
-        ("t.xlsx", "text\na\n", r'ends in ".xlsx". It can be .csv or .parquet'),
+        ("t.xlsx", b"PK\x03\x04[Content_Types].xml xl/workbook.xml", "spreadsheet.*CSV UTF-8"),
     ],
 )
 def test_a_table_that_cannot_be_labeled_says_why(tmp_path, model, name, content, message):
@@ -448,10 +451,10 @@ def test_a_table_that_cannot_be_labeled_says_why(tmp_path, model, name, content,
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ("München,0".encode("latin-1"), r"line 60,002 has the byte 0xFC .*type it again.*CSV UTF-8"),
-        ("東京".encode()[:-1], r"line 60,002 has the byte 0xE4 "),  # as a download that broke off ends
-        (b"a,b,0", "broken as a CSV file.*line 60,002.*Correct that line"),
-        (b'"a,0', "broken as a CSV file"),
+        ("München,0".encode("latin-1"), r"broken byte .0xFC. in row 60002.*Retype that cell.*CSV UTF-8"),
+        ("東京".encode()[:-1], r"broken byte .0xE4. in row 60002"),  # as a download that broke off ends
+        (b"a,b,0", "Row 60002 of t.csv .line 60002.*in double quotes"),
+        (b'"a, b","0', "line 60002.*quotes do not match"),
     ],
 )
 def test_a_broken_line_far_down_is_told_before_anything_is_labeled(tmp_path, model, monkeypatch, broken, message):
@@ -469,7 +472,7 @@ def test_a_broken_line_far_down_is_told_before_anything_is_labeled(tmp_path, mod
 def test_the_rows_of_a_csv_are_counted_as_they_are_read(tmp_path):
     (tmp_path / "t.csv").write_text('\ufefftext,id\n"a\n\nb",1\n\nc ""d,2\ne,3', encoding="utf-8")
     table = files.open_table(tmp_path / "t.csv", "text")
-    assert table.rows == sum(map(len, table.chunks(2))) == 3 and table.has_bom
+    assert table.rows == sum(map(len, table.chunks(2))) == 3 and table.opening == b"\xef\xbb\xbf"
 
 
 def test_wrong_names_are_told_at_once(tmp_path, model):
@@ -477,10 +480,10 @@ def test_wrong_names_are_told_at_once(tmp_path, model):
     (tmp_path / "t.csv").write_text("text\na\n")
     with pytest.raises(LabelError, match="holds int64, not texts"):
         run(tmp_path / "numbers.parquet", model)
-    with pytest.raises(LabelError, match="There is no file .*none.csv"):
+    with pytest.raises(LabelError, match="none.csv is not there.*Near it"):
         run(tmp_path / "none.csv", model)
-    with pytest.raises(LabelError, match="out.txt ends in"):
-        run(tmp_path / "t.csv", model, output=tmp_path / "out.txt")
+    with pytest.raises(LabelError, match="out.xlsx ends in"):
+        run(tmp_path / "t.csv", model, output=tmp_path / "out.xlsx")
 
 
 def broken(model, folder, **changes):
@@ -566,3 +569,130 @@ def test_the_help_names_what_is_written_and_an_example(capsys):
     said = capsys.readouterr().out
     for word in ("predicted_label", "probability_", "--model my-model --text tweet", "OUTPUT.parts", "--restart"):
         assert word in said
+
+
+# The output is a table like the input
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "separator", "decimal"),
+    [
+        ("t.csv", "utf-8-sig", ";", ","),
+        ("t.txt", "utf-16", "\t", ","),  # Excel's Unicode Text
+        ("t.csv", "cp1252", ";", "."),
+        ("t.tsv", "utf-8", "\t", "."),
+    ],
+)
+def test_the_output_keeps_separator_encoding_and_decimal_commas(tmp_path, model, name, encoding, separator, decimal):
+    before = pd.DataFrame({"text": [f"the sénate {text}" for text in texts(5)], "share": [0.5, 1.25, 2.5, 3.75, 4.5]})
+    options = {"sep": separator, "encoding": encoding, "decimal": decimal}
+    before.to_csv(tmp_path / name, index=False, **options)
+    output = run(tmp_path / name, model).output
+    assert output.name == name.replace(".", ".labeled.")
+    assert output.read_bytes()[:2] == (tmp_path / name).read_bytes()[:2]  # the byte order mark, where there is one
+    after = pd.read_csv(output, **options)
+    pd.testing.assert_frame_equal(after[list(before)], before)
+    assert after["probability_for"].dtype == float and after["probability_for"].between(0, 1).all()
+
+
+def test_excels_line_with_the_separator_stays(tmp_path, model):
+    (tmp_path / "t.csv").write_text("sep=;\ntext;n\nthe senate;1\n")
+    lines = run(tmp_path / "t.csv", model).output.read_text().splitlines()
+    assert lines[:2] == ["sep=;", "text;n;predicted_label;probability_against;probability_for;probability_neither"]
+    assert lines[2].startswith("the senate;1;") and len(lines) == 3
+
+
+def test_quotation_marks_that_are_text_lose_no_row(tmp_path, model, capsys):
+    rows = [f"{n}\t{mark}the senate {n}\ta" for n, mark in enumerate(['"', "", "", 'so" ', '"'])]
+    (tmp_path / "t.tsv").write_text("\n".join(["id\ttext\tkind", *rows, ""]))
+    done = run(tmp_path / "t.tsv", model)
+    assert done.rows == 5 and "5 rows (tab, UTF-8, quotation marks read as text)" in capsys.readouterr().err
+    assert list(pd.read_csv(done.output, sep="\t")["text"]) == [row.split("\t")[1] for row in rows]
+
+
+def test_json_lines_come_back_with_their_types(tmp_path, model):
+    rows = [{"text": text, "id": 10**18 + n, "tags": ["é", None]} for n, text in enumerate(texts(5))]
+    (tmp_path / "t.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    output = run(tmp_path / "t.jsonl", model).output
+    after = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    assert output.suffix == ".jsonl" and [{name: row[name] for name in rows[0]} for row in after] == rows
+    assert {row["predicted_label"] for row in after} <= set(NAMES)
+    as_csv = run(tmp_path / "t.jsonl", model, output=tmp_path / "t.csv").output
+    assert list(pd.read_csv(as_csv)["id"]) == [row["id"] for row in rows]
+
+
+def test_stata_comes_back_as_csv(tmp_path, model):
+    pd.DataFrame({"text": texts(5), "n": range(5)}).to_stata(tmp_path / "t.dta", write_index=False)
+    assert run(tmp_path / "t.dta", model).output == tmp_path / "t.labeled.csv"
+
+
+def test_classes_that_the_encoding_cannot_write_are_told_before_the_first_label(tmp_path, model):
+    other = save_model(tmp_path / "other", ["за", "против"])
+    (tmp_path / "t.csv").write_text("text\nthe sénate\n", encoding="cp1252")
+    with pytest.raises(LabelError, match='class "за" cannot be written .*cp1252'):
+        run(tmp_path / "t.csv", other)
+    assert run(tmp_path / "t.csv", other, output=tmp_path / "t.parquet").rows == 1
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_first_label(tmp_path, model, monkeypatch):
+    (tmp_path / "t.csv").write_text("text\nthe senate\n")
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(classifier.Classifier, "probabilities", None)  # would fail in another way
+    with pytest.raises(LabelError, match="cannot be written .*--output in a folder of your own. Nothing was labeled"):
+        run(tmp_path / "t.csv", model, output=tmp_path / "file" / "t.csv")
+    (tmp_path / "t.labeled.csv").touch()
+    is_open(monkeypatch, tmp_path / "t.labeled.csv")
+    with pytest.raises(LabelError, match="open in a program such as Excel, close it there"):
+        run(tmp_path / "t.csv", model, restart=True)
+
+
+def is_open(monkeypatch, output):
+    """As Windows does where Excel shows a file: it can be read, but not written or replaced."""
+    opened, replaced = type(output).open, type(output).replace
+
+    def no_writing(self, mode="r", *args, **options):
+        if self == output and "r" not in mode:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, mode, *args, **options)
+
+    def no_replacing(self, target):
+        if target == output:
+            raise PermissionError(13, "Permission denied", str(self))
+        return replaced(self, target)
+
+    monkeypatch.setattr(type(output), "open", no_writing)
+    monkeypatch.setattr(type(output), "replace", no_replacing)
+
+
+def test_an_output_opened_meanwhile_loses_nothing(tmp_path, model):
+    pd.DataFrame({"text": texts(40)}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.MonkeyPatch.context() as patched:
+        is_open(patched, tmp_path / "t.labeled.csv")
+        with pytest.raises(LabelError, match="All rows are labeled, but .* Close it"):
+            run(tmp_path / "t.csv", model)
+    done = run(tmp_path / "t.csv", model)
+    assert (done.rows, done.resumed) == (40, 40)
+
+
+def test_a_full_disk_loses_nothing(tmp_path, model):
+    pd.DataFrame({"text": texts(40)}).to_csv(tmp_path / "t.csv", index=False)
+    written = []
+
+    def full(descriptor):
+        written.append(descriptor)
+        if len(written) == 3:
+            raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(LabelError, match="No space left on device.*make room, and the same command"):
+            run(tmp_path / "t.csv", model)
+    done = run(tmp_path / "t.csv", model)
+    assert (done.rows, done.resumed) == (40, 16)
+
+
+def test_the_fingerprint_covers_every_file_of_the_folder(model, tmp_path):
+    copy = broken(model, tmp_path / "copy")
+    before = classifier.fingerprint(copy)
+    (copy / "bpe.codes").write_text("t h 1\n")
+    assert classifier.fingerprint(copy) != before

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from helpers.data.splits import SHARED_RUN_LONG, normalise
+from helpers.data.splits import SHARED_RUN_LONG
 from helpers.packages import catalogue
 
 HELD_OUT_EVERY = 20  # a document is held out where its hash is divisible by this
@@ -19,6 +19,12 @@ PASSAGE_WORDS = 400  # a debate has no end that is a document's: its transcript 
 SENTENCE_WORDS = (5, 60)  # shorter ones ("Yes, sir.") follow anything; longer ones are mostly lists
 # A full stop ends no sentence after a title or an initial.
 SENTENCE_END = re.compile(r"(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)(?<=[.!?])\s+(?=[\"'“‘]?[A-Z])")
+
+
+def normalise(text: str) -> str:
+    """Lower-case words without links, @names and punctuation; their hash decides what was held out in training."""
+    without = re.sub(r"https?://\S+|@\w+", " ", text.lower())
+    return " ".join(re.findall(r"\w+", without)) or text
 
 
 def documents() -> pd.DataFrame:
