@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import lzma
+import sys
 import unicodedata
 from random import Random
 
@@ -169,11 +170,13 @@ def test_json_lines_of_two_rows_are_read_and_a_broken_line_is_named(file):
         open_table(file("d.json", "[1, 2]"), {})
 
 
-def test_excel_is_read_where_openpyxl_is_and_otherwise_the_way_to_csv_is_told(file):
-    pytest.importorskip("openpyxl")
+def test_excel_is_read_where_openpyxl_is_and_otherwise_the_way_to_csv_is_told(file, monkeypatch):
     path = file("t.xlsx", b"")
     pd.DataFrame({"text": [say() for _ in range(40)], "kind": [0, 1] * 20}).to_excel(path, index=False)
     assert classes(path) == ["0", "1"] and len(texts(path)) == 40
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(DataError, match="CSV"):
+        open_table(path, {})
 
 
 def test_typed_labels_and_missing_cells_of_parquet_are_read(file):
