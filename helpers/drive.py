@@ -31,7 +31,7 @@ def keep_outputs(folder: str = "llm-workshop", mount: str | Path = "/content/dri
     try:
         from google.colab import drive
     except ImportError:
-        print("Not in Colab: outputs/ stays on this machine, where nothing ends a runtime.")
+        print("Not in Colab: outputs/ stays on this machine, where no runtime expires.")
         return
     drive.mount(str(mount))
     here, there = settings.OUTPUTS, Path(mount) / "MyDrive" / folder / "outputs"
@@ -68,7 +68,7 @@ def _join(here: Path, there: Path) -> None:
                 differ.append(name.as_posix())
     if differ:
         print(
-            f"Your Drive has {', '.join(differ)} from an earlier runtime, and the cells go on with that. What this "
+            f"Your Drive has {', '.join(differ)} from an earlier runtime, and the cells continue from it. What this "
             f"runtime has under the same name is kept in outputs/{other.name}."
         )
 

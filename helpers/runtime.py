@@ -195,7 +195,7 @@ TOO_LATE = "transformers was imported before this cell: restart the kernel and r
 
 def _source_advice() -> str:
     if os.environ.get("WORKSHOP_SOURCE"):  # of the first edition
-        return 'WORKSHOP_SOURCE means nothing any more: helpers.setup(source="hub") takes models from the Hub'
+        return 'WORKSHOP_SOURCE no longer does anything: helpers.setup(source="hub") takes models from the Hub'
     return ""
 
 
@@ -213,4 +213,4 @@ def _format_name(precision: dict) -> str:
     """In words, what models are trained with on this machine."""
     if precision.get("bf16"):
         return "bfloat16 for training: faster here"
-    return "float16 for training: faster here" if precision.get("fp16") else "float32: no faster kind here"
+    return "float16 for training: faster here" if precision.get("fp16") else "float32: nothing is faster here"

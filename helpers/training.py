@@ -47,7 +47,10 @@ def last_checkpoint(trainer) -> str | None:
     found = list(folder.glob("checkpoint-*"))
     if found and differ:
         what = ", ".join(differ[:3])
-        print(f"Removed checkpoints of another training (other: {what}) in {folder}. To keep both: another output_dir.")
+        print(
+            f"Removed checkpoints of another training (different: {what}) in {folder}. "
+            "To keep both, use a different output_dir."
+        )
     for path in found:
         if differ or not _read_json(path / "trainer_state.json"):  # the last file that is written
             shutil.rmtree(path)
@@ -101,8 +104,8 @@ def check_tokenizer(folder: str | Path, tokenizer) -> None:
     if noted.get("tokenizer") and noted["tokenizer"] != fingerprint(tokenizer):
         began = noted.get("model") or noted.get("checkpoint")  # the second: of the first edition
         raise ValueError(
-            f"The tokenizer in {folder} is not the one that its model was trained with, so it would read other words. "
-            f"The model was trained from {began}. Save both again from the same training, with "
+            f"The tokenizer in {folder} is not the one that its model was trained with, so it would split words "
+            f"differently. The model was trained from {began}. Save both again from the same training, with "
             "helpers.training.save(trainer, folder)."
         )
 

@@ -66,7 +66,7 @@ def test_checkpoints_of_another_training_go_with_one_line_that_names_at_most_thr
     assert "Removed" not in capsys.readouterr().out
     training.last_checkpoint(tiny_trainer(tmp_path, width=32, learning_rate=1e-3, weight_decay=0.5, seed=3))
     [line] = capsys.readouterr().out.splitlines()
-    assert str(tmp_path) in line and "(other: the model, learning_rate, seed)" in line and "output_dir" in line
+    assert str(tmp_path) in line and "(different: the model, learning_rate, seed)" in line and "output_dir" in line
     training.last_checkpoint(tiny_trainer(tmp_path))
     assert capsys.readouterr().out == ""  # nothing is left to remove
 

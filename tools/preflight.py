@@ -62,14 +62,14 @@ def check_room() -> list[Line]:
     for name, check in {"memory": memory_line, "disk": disk_line, "models": models_line}.items():
         lines.append(_tried(name, check))
     if any(line.advice for line in lines if line.name in ("package", "models")):
-        return [*lines, Line("training", "not tried", "mend the lines above, then run this again")]
+        return [*lines, Line("training", "not tried", "fix the problems above, then run this again")]
     return [*lines, _tried("training", training_line)]
 
 
 def python_line() -> Line:
     """The version of Python."""
     wanted = ".".join(map(str, PYTHON))
-    advice = "" if sys.version_info >= PYTHON else f"install Python {wanted} or newer, then set up anew (README)"
+    advice = "" if sys.version_info >= PYTHON else f"install Python {wanted} or newer, then set up again (README)"
     return Line("Python", platform.python_version(), advice)
 
 
@@ -201,7 +201,7 @@ def _tried(name: str, check: Callable[[], Line]) -> Line:
     try:
         return check()
     except ImportError as error:
-        return Line(name, f"not looked at: {error}", "mend the packages first, then run this again")
+        return Line(name, f"not checked: {error}", "fix the packages first, then run this again")
     except Exception as error:
         reason = (str(error).splitlines() or [""])[0]
         return Line(name, f"failed: {type(error).__name__}", f"{reason[:200]} (README, 'When something goes wrong')")

@@ -216,7 +216,9 @@ def _categories(path: Path) -> dict[str, list[str]]:
 def _from_xml(text: str) -> list[tuple[str, str]]:
     """Category and pattern of each <pnode name="..."> within a <cnode name="...">."""
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise ValueError("it declares a document type or entities, which a dictionary does not need and can do harm")
+        raise ValueError(
+            "it declares a document type or entities, which a dictionary does not need and which can do harm"
+        )
     nodes = ElementTree.fromstring(text).iter("cnode")
     return [(node.get("name", ""), leaf.get("name", "")) for node in nodes for leaf in node.iter("pnode")]
 
@@ -238,7 +240,7 @@ def _finder(categories: tuple[tuple[str, tuple[str, ...]], ...]):
     entries = defaultdict(set)  # ("not", "good*"): {"neg_positive"}
     patterns = [pattern for _, listed in categories for pattern in listed]
     if not all(isinstance(pattern, str) and pattern.strip() for pattern in patterns):
-        raise ValueError("A pattern is empty or no text. Remove it from the list.")
+        raise ValueError("A pattern is empty or not a string. Remove it from the list.")
     # Emoticons and emoji are found as they are written; * and ? in them are no wildcards.
     signs = {part for pattern in patterns for part in _folded(pattern).split() if _is_sign(part)}
     token = regex.compile("|".join([_word(LETTER), *map(re.escape, sorted(signs, key=len, reverse=True))]))

@@ -210,11 +210,11 @@ def _encoding(path: Path, wanted: list[str]) -> tuple[str, bytes, str, bool]:
         # Letters of an older encoding hardly ever form a character of UTF-8 by chance.
         whole = len(re.findall(r"[^\x00-\x7f]", raw.decode("utf-8", "ignore")))
         if mark or whole >= raw.decode("utf-8", "replace").count("\ufffd"):
-            what = f"{path.name} is {NAMES[encoding]}, but for a broken byte (0x{raw[place]:02X})"
+            what = f"{path.name} is {NAMES[encoding]}, except for a broken byte (0x{raw[place]:02X})"
             raise _damage(what, raw[:place].decode(encoding, "ignore"), wanted) from None
         encoding = "latin-1" if set(raw) & set(b"\x81\x8d\x8f\x90\x9d") else "cp1252"  # it leaves these undefined
         example = re.search(r"\w*[^\x00-\x7f]\w*", raw.decode(encoding))[0]
-        guess = f' by guess, so that it says "{example[:30]}": if that is wrong, save the file as "CSV UTF-8"'
+        guess = f' by guess, so it reads "{example[:30]}": if that is wrong, save the file as "CSV UTF-8"'
         has_quotes, has_nul = b'"' in raw, b"\0" in raw
     if has_nul:
         before = path.read_bytes().decode(encoding, "ignore").split("\0")[0]

@@ -146,7 +146,7 @@ def _source(name: str) -> tuple[str, str]:
             md5 = found.get("md5")
             return f"{entry['dataverse']}/api/access/datafile/{found['id']}{original}", f"md5:{md5}" if md5 else ""
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise download_error(name, "the archive's list of files did not come, or not whole", LATER) from None
+        raise download_error(name, "the archive's list of files did not arrive, or arrived incomplete", LATER) from None
     raise download_error(name, f"the archive does not name {entry['file']} any more", OTHER_FILE)
 
 

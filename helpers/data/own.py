@@ -113,7 +113,7 @@ def _classes(frame: pd.DataFrame, column: str, table: pd.DataFrame, file: str) -
     if len(names) > 2 and 3 * len(names) > len(frame):
         few = [str(name) for name, values in table.items() if 2 <= values.nunique() < len(names)]
         found = f"{len(names):,} values in {len(frame):,} rows (such as {names[0][:40]}). Is it a score, an id, a text?"
-        advice = f"Group them to classes. Columns with fewer values: {', '.join(few) or 'none'}."
+        advice = f"Group them into classes. Columns with fewer values: {', '.join(few) or 'none'}."
         raise DataError(f"{what} has {found} {advice}")
     if len(names) == 1:
         raise DataError(f'{what} says "{names[0]}" in all {len(frame):,} rows with a text. Two classes are needed.')
@@ -121,7 +121,9 @@ def _classes(frame: pd.DataFrame, column: str, table: pd.DataFrame, file: str) -
         if pair[0].casefold() == pair[1].casefold():
             rows = [frame["row"][labels == name] for name in pair]
             spelled = [f'"{name}" ({len(each):,}; {_rows(each)})' for name, each in zip(pair, rows, strict=True)]
-            raise DataError(f"{what} spells a label in two ways: {' and '.join(spelled)}. Write them alike.")
+            raise DataError(
+                f"{what} spells a label in two ways: {' and '.join(spelled)}. Spell it the same way everywhere."
+            )
     return labels, names
 
 
@@ -137,6 +139,6 @@ def _parts(frame: pd.DataFrame, names: list[str], seed: int, file: str) -> dict[
         more = f" and {len(rare) - 4:,} more classes" if len(rare) > 4 else ""
         raise DataError(
             f"Too few texts that share no run of {run} words, of which {FEWEST} are needed of each class in {file}: "
-            f"{found}{more}. Label more, join them with another class, or leave their labels empty."
+            f"{found}{more}. Label more, merge them with another class, or leave their labels empty."
         )
     return splits.split(frame, run, seed)

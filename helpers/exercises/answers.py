@@ -181,6 +181,6 @@ def results(function, inputs: list[tuple]) -> list:
         except (Exception, SystemExit) as error:
             raise Stopped(f"{told} stopped with {type(error).__name__}: {str(error)[:200]}.") from None
         if result is None:
-            raise Stopped(f"{told} gave nothing back. Does it end with return?")
+            raise Stopped(f"{told} returned nothing. Does it end with return?")
         found.append(result)
     return found

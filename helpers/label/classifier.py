@@ -166,7 +166,7 @@ def class_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise LabelError(f"There is no folder {folder}. --model takes the folder that trainer.save_model(...) wrote.")
     if not (folder / "config.json").is_file():
-        raise LabelError(f"{folder} is no model's folder: it has no config.json. {_better(folder)}")
+        raise LabelError(f"{folder} is not a model folder: it has no config.json. {_better(folder)}")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     architecture = (config.get("architectures") or ["unknown kind of model"])[0]
     if not architecture.endswith("ForSequenceClassification"):

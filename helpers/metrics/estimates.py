@@ -146,7 +146,7 @@ def _checked(data: pd.DataFrame, outcome: str, regressors: list[str], predicted:
     numbers = data[needed].apply(pd.to_numeric, errors="coerce").astype(float)
     if wrong := [name for name in needed if numbers[name].isna().sum() > data[name].isna().sum()]:
         raise ValueError(
-            f'Column "{wrong[0]}" holds what is no number. For a label: (data["{wrong[0]}"] == "...") * 1.'
+            f'Column "{wrong[0]}" holds values that are not numbers. For a label: (data["{wrong[0]}"] == "...") * 1.'
         )
     if gaps := [name for name in needed if name not in predicted and numbers[name].isna().any()]:
         raise ValueError(f'Column "{gaps[0]}" has gaps. Only what people coded may be missing.')
@@ -173,7 +173,7 @@ def corrected_share(predicted_share: float, recall_of_positive: float, false_pos
     """
     for value in (predicted_share, recall_of_positive, false_positive_rate):
         if not 0 <= value <= 1:
-            raise ValueError(f"{value} is no share. Give the share, the recall and the rate as numbers from 0 to 1.")
+            raise ValueError(f"{value} is not a share. Give the share, the recall and the rate as numbers from 0 to 1.")
     if recall_of_positive <= false_positive_rate:
         rates = f"recall {recall_of_positive:.2f}, false positive rate {false_positive_rate:.2f}"
         raise ValueError(f"The recall must be above the false positive rate ({rates}): use a better classifier.")

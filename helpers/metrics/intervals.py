@@ -157,7 +157,7 @@ def bootstrap_difference(
     """
     first, second = _by_seed(first), _by_seed(second)
     if len(first) != len(second):
-        raise ValueError(f"first has {len(first)} seeds and second {len(second)}. Give as many of both.")
+        raise ValueError(f"first has {len(first)} seeds and second {len(second)}. Give the same number of each.")
     columns = {
         name if len(runs) == 1 else f"{name}[{number}]": run
         for name, runs in {"first": first, "second": second}.items()

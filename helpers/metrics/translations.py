@@ -59,7 +59,7 @@ def _known(language: str) -> str:
     """The code of a language without its region. Raises ValueError for an unknown one."""
     code = str(language).replace("_", "-").partition("-")[0].lower()
     if code not in set(_identifier().nb_classes).union(*RELATIVES):
-        raise ValueError(f"{language!r} is no language code that we know. Give one of ISO 639, such as 'pt' or 'zh'.")
+        raise ValueError(f"{language!r} is not a known language code. Give an ISO 639 code, such as 'pt' or 'zh'.")
     return code
 
 
@@ -225,8 +225,8 @@ def _checked(translations, references, language) -> tuple[list[str], list[str]]:
             raise ValueError(f"Translations and references are lists of texts; got {texts!r:.60}. Put one into a list.")
     if not len(translations) or len(translations) != len(references):
         raise ValueError(
-            f"There are {len(translations)} translations and {len(references)} references. Give as many of both, and "
-            "at least one."
+            f"There are {len(translations)} translations and {len(references)} references. Give as many of each, "
+            "and at least one."
         )
     check_references(references, language)
     return list(translations), list(references)

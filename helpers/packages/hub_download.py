@@ -125,9 +125,9 @@ def in_words(error: Exception) -> str:
     if status == 404:
         return "has nothing of that name (404): look it up on its website"
     if status == 429:
-        return "has had too many requests from here (429): wait some minutes"
+        return "got too many requests from here (429): wait some minutes"
     if status:
-        return f"is out of order ({status}): wait some minutes"
+        return f"is not working right now ({status}): wait some minutes"
     if any(isinstance(each, ValueError) for each in chain):
         return "was not reached: a page to log in to the network answers in its place"
     return "cannot be reached from here: check the network"

@@ -188,7 +188,7 @@ def translate_corpus(
             if saved["key"] != key:
                 raise ValueError(
                     f"{place} holds translations of other texts or with other settings. Give another folder, or "
-                    "delete this one to start anew."
+                    "delete this one to start over."
                 )
         else:
             done = translate(part, model, tokenizer, progress=False, **options)

@@ -121,7 +121,7 @@ DATA = study(0, 300)
     ("data", "answer"),
     [
         (DATA.drop(columns="said"), "no column 'said'"),
-        (DATA.assign(label="Uncivil"), '"label" holds what is no number'),
+        (DATA.assign(label="Uncivil"), '"label" holds values that are not numbers'),
         (DATA.assign(party=np.nan), '"party" has gaps'),
         (DATA.assign(said=np.nan), '"said" has gaps'),
         (DATA.assign(p=0.0), "above 0 and up to 1"),

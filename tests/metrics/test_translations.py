@@ -39,7 +39,7 @@ def test_too_little_text_passes_and_a_region_makes_no_difference(pairs):
 
 @pytest.mark.parametrize("code", ["xx", "Portuguese", "", None])
 def test_a_code_that_is_no_languages_is_refused(code):
-    with pytest.raises(ValueError, match="no language code"):
+    with pytest.raises(ValueError, match="not a known language code"):
         translations.scores(["o gato"], ["o gato"], code)
 
 
@@ -137,7 +137,7 @@ def test_the_worst_come_first(pairs):
 
 @pytest.mark.parametrize(("hypotheses", "references"), [([], []), (["a"], ["a", "b"])])
 def test_as_many_references_as_translations_are_needed(hypotheses, references):
-    with pytest.raises(ValueError, match="Give as many of both"):
+    with pytest.raises(ValueError, match="Give as many of each"):
         translations.scores(hypotheses, references, "pt")
 
 

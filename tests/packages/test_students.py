@@ -339,7 +339,7 @@ def test_a_damaged_shortlist_is_one_clear_error(tmp_path):
     for contents in wrong:
         with pytest.raises(files.MarianFileError, match="damaged"):
             files.read_shortlist(write_shortlist(tmp_path / "lex.bin", **contents), tokens=3)
-    with pytest.raises(files.MarianFileError, match="no binary shortlist"):
+    with pytest.raises(files.MarianFileError, match="not a binary shortlist"):
         files.read_shortlist(write_shortlist(tmp_path / "lex.bin", magic=1), tokens=3)
 
 

@@ -98,7 +98,7 @@ def unpack_sources(kit, folder):
             try:
                 wheels.extract(kit, {**file, "member": f"sources/{wheel}/{file['member']}"}, place)
             except (wheels.SourceError, KeyError, zipfile.BadZipFile) as error:
-                raise InstallError(f"This kit is damaged: {error}\n  What to do: copy it anew.") from error
+                raise InstallError(f"This kit is damaged: {error}\n  What to do: copy it again.") from error
 
 
 def _run(command, folder):

@@ -51,7 +51,7 @@ def convert(student: Path, folder: Path) -> None:
     tied = {"lm_head.weight", "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"}
     missing = [name for name in left if name not in tied and "embed_positions" not in name]
     if missing or unknown:
-        raise files.MarianFileError(f"{student.name} is no student: missing {missing}, not known {unknown}.")
+        raise files.MarianFileError(f"{student.name} is not a student model: missing {missing}, not known {unknown}.")
     model.generation_config = GenerationConfig(
         max_length=MAX_POSITIONS, num_beams=1, eos_token_id=END, suppress_tokens=[UNKNOWN],
         pad_token_id=tokenizer.pad_token_id, decoder_start_token_id=tokenizer.pad_token_id,

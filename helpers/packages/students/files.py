@@ -83,7 +83,7 @@ def read_shortlist(path: Path, tokens: int) -> LexicalTable:
     reader = _Reader(path)
     magic, _checksum, always, _best, offset_count, target_count = reader.numbers("<u8", 6).tolist()
     if magic != SHORTLIST_MAGIC:
-        raise MarianFileError(f"{path.name} is no binary shortlist: it does not start with the number that marks one.")
+        raise MarianFileError(f"{path.name} is not a binary shortlist: it does not start with its number.")
     offsets = reader.numbers("<u8", offset_count).astype(np.int64)
     targets = reader.numbers("<u4", target_count).astype(np.int64)
     sound = len(offsets) == tokens + 1 and offsets[0] == 0 and offsets[-1] == target_count
@@ -103,7 +103,7 @@ class _Reader:
         if end > len(self.content):
             raise MarianFileError(
                 f"{self.path.name} is cut short: it has {len(self.content)} bytes and should have {end} or more. "
-                "Delete it, so that it is fetched anew."
+                "Delete it, so that it is fetched again."
             )
         found = self.content[self.position : end]
         self.position = end
