@@ -12,7 +12,7 @@ from helpers.metrics.scores import shown
 SPREADS = {"sd": ("S.D.", 4), "se": ("corrected S.E.", 3)}  # heading and decimals, as in Table S2 and in Table 6
 
 
-def fold_statistics(scores: pd.DataFrame) -> pd.DataFrame:
+def fold_statistics(scores: pd.DataFrame, splits: int | None = None) -> pd.DataFrame:
     """Mean, standard deviation (n - 1) and standard error of each system over its n folds.
 
     The standard error is corrected for folds that share training texts (see `fold_factor`).
@@ -22,6 +22,8 @@ def fold_statistics(scores: pd.DataFrame) -> pd.DataFrame:
     scores : pandas.DataFrame
         One row for each system and fold, with the columns system, fold, and any number of scores; a score that does
         not apply to a system is missing in all its rows.
+    splits : int, optional
+        Into how many parts the texts were cut, where not all of them were held out in turn: 5 for three of five folds.
 
     Returns
     -------
@@ -47,13 +49,13 @@ def fold_statistics(scores: pd.DataFrame) -> pd.DataFrame:
                 )
     grouped = scores.groupby("system", sort=False, observed=True)
     means, deviations = grouped[measures].mean(), grouped[measures].std(ddof=1)
-    errors = deviations.mul(grouped.size().map(fold_factor) ** 0.5, axis="index")
+    errors = deviations.mul(grouped.size().map(lambda folds: fold_factor(folds, splits)) ** 0.5, axis="index")
     parts = {"mean": means, "sd": deviations, "se": errors}
     columns = {(measure, part): frame[measure] for measure in measures for part, frame in parts.items()}
     return pd.DataFrame(columns | {("folds", ""): grouped.size()})
 
 
-def cross_validation_table(scores: pd.DataFrame, spread: str = "sd") -> pd.DataFrame:
+def cross_validation_table(scores: pd.DataFrame, spread: str = "sd", splits: int | None = None) -> pd.DataFrame:
     """Tabulate the mean of each system over its folds, with the spread in parentheses, as published tables do.
 
     Parameters
@@ -63,6 +65,8 @@ def cross_validation_table(scores: pd.DataFrame, spread: str = "sd") -> pd.DataF
     spread : str
         "sd" (standard deviation), as in Table S2 (Kim et al. 2022), or "se" (standard error). Table 6 (Bestvater and
         Monroe 2023) has standard errors too; ours are corrected for folds that share training texts.
+    splits : int, optional
+        As for `fold_statistics`.
 
     Returns
     -------
@@ -76,7 +80,7 @@ def cross_validation_table(scores: pd.DataFrame, spread: str = "sd") -> pd.DataF
     """
     if spread not in SPREADS:
         raise ValueError(f'spread is {spread!r}. It can be "sd" (standard deviation) or "se" (standard error).')
-    statistics, (heading, decimals) = fold_statistics(scores), SPREADS[spread]
+    statistics, (heading, decimals) = fold_statistics(scores, splits), SPREADS[spread]
     numbers = shown(statistics.drop(columns="folds", level=0), decimals)
     table = pd.DataFrame(index=statistics.index)
     for measure in numbers.columns.unique(level=0):
@@ -85,7 +89,9 @@ def cross_validation_table(scores: pd.DataFrame, spread: str = "sd") -> pd.DataF
     return table.assign(folds=statistics["folds", ""])
 
 
-def fold_difference(scores: pd.DataFrame, first: str, second: str, measure: str, level: float = 0.95) -> Interval:
+def fold_difference(
+    scores: pd.DataFrame, first: str, second: str, measure: str, level: float = 0.95, splits: int | None = None
+) -> Interval:
     """How much better one system is than another over the folds of a cross-validation that both went through.
 
     Parameters
@@ -96,12 +102,16 @@ def fold_difference(scores: pd.DataFrame, first: str, second: str, measure: str,
         Names of systems.
     measure : str
         The column to compare.
+    level : float
+        How often such intervals hold the true difference, from 0 to 1.
+    splits : int, optional
+        As for `fold_statistics`.
 
     Returns
     -------
     Interval
         The mean of the differences by fold, with the t interval whose variance is corrected for folds that share
-        training texts: times 1/k + 1/(k - 1) in place of 1/k (Nadeau and Bengio 2003).
+        training texts (see `fold_factor`).
 
     Raises
     ------
@@ -119,7 +129,7 @@ def fold_difference(scores: pd.DataFrame, first: str, second: str, measure: str,
     if differences.isna().any() or len(differences) < 3:
         raise ValueError(f"{first} and {second} need three folds or more, the same for both; got {len(wide)}.")
     half = stats.t.ppf(1 - tail(level), len(differences) - 1) * differences.std(ddof=1)
-    half *= fold_factor(len(differences)) ** 0.5
+    half *= fold_factor(len(differences), splits) ** 0.5
     return Interval(float(differences.mean()), float(differences.mean() - half), float(differences.mean() + half))
 
 
@@ -135,10 +145,10 @@ def mean_and_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     return Interval(float(runs.mean()), float(runs.mean() - half), float(runs.mean() + half))
 
 
-def fold_factor(folds: int) -> float:
+def fold_factor(folds: int, splits: int | None = None) -> float:
     """The variance of a mean over folds, as a multiple of the variance between folds (Nadeau and Bengio 2003).
 
-    1/k + 1/(k - 1) in place of 1/k, because k folds share training texts. The standard error is 1.5 times the naive
-    one with five folds.
+    1/k + 1/(s - 1) in place of 1/k for k folds of texts that were cut into s parts, because the folds share training
+    texts. With five of five folds the standard error is 1.5 times the naive one.
     """
-    return 1 / folds + 1 / (folds - 1) if folds > 1 else float("nan")
+    return 1 / folds + 1 / ((splits or folds) - 1) if folds > 1 else float("nan")

@@ -121,7 +121,7 @@ def bootstrap_interval(
     (prior,) = _priors(truth, size, random, resamples)
     draws = measure(prior + _tables(patterns, weights, size))
     note = ""
-    if (truth == predicted).all():
+    if measure.place is None and (truth == predicted).all():
         trials = (
             len(truth) if groups is None else len(pd.unique(np.asarray(groups)))
         )  # as if rows of a group are right or wrong together

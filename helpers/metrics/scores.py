@@ -4,6 +4,7 @@ Every score is scikit-learn's. A macro average is the mean over the classes that
 another class is an error and no class more. A precision, recall or F1 that would divide by zero counts as 0.
 """
 
+import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
@@ -14,8 +15,6 @@ import numpy as np
 import pandas as pd
 from datasets import Features, Value
 from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, precision_recall_fscore_support
-
-from helpers import settings
 
 if TYPE_CHECKING:  # transformers itself is for after setup()
     from transformers import EvalPrediction
@@ -118,9 +117,10 @@ def compute_metrics(prediction: "EvalPrediction") -> dict[str, float]:
         warnings.warn("Some logits are not numbers: training became unstable. Lower the learning rate.", stacklevel=2)
     truth, predicted = codes(prediction.label_ids, range(logits.shape[1]), "label_ids"), logits.argmax(axis=1)
     same_length(label_ids=truth, logits=predicted)
-    # Kept in memory: as files in a shared folder, two notebooks would wait for each other's locks.
-    metric = Classification(keep_in_memory=True, cache_dir=str(settings.CACHE / "evaluate"))
-    return metric.compute(predictions=predicted, references=truth, classes=logits.shape[1])
+    # evaluate makes folders even where it keeps everything in memory, and a shared cache may be read-only.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        metric = Classification(keep_in_memory=True, cache_dir=folder)
+        return metric.compute(predictions=predicted, references=truth, classes=logits.shape[1])
 
 
 def report(truth: Sequence, predictions: Mapping[str, Sequence], class_names: Sequence[str]) -> pd.DataFrame:

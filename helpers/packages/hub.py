@@ -45,12 +45,12 @@ def download(name: str, repo_type: str = "model", files: str | list[str] | None 
     patterns = [files] if isinstance(files, str) else list(files or [])
     folder = repository_folder(name, repo_type)
     carried = {found.get("repository"): entry for entry, found in CATALOGUE["packages"].items()}
-    if name in carried and repo_type == "model" and not patterns:
-        published(carried[name])  # the packages have it
-        return True
-    if _is_there(folder, patterns):
-        return True
     try:
+        if name in carried and repo_type == "model" and not patterns:
+            published(carried[name])  # the packages have it
+            return True
+        if _is_there(folder, patterns):
+            return True
         with locked(settings.CACHE / f"{folder.name}.lock"):
             if _is_there(folder, patterns):  # another process may have brought it meanwhile
                 return True

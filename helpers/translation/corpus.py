@@ -100,6 +100,8 @@ def _prepare(text: str, tokenizer, language: str, limit: int) -> tuple[list[str]
         if len(fitting) > 1:
             changes.append(f"a sentence of more than {limit} tokens cut into {len(fitting)} parts")
         parts += fitting
+    if broken := sum(part.strip().count("\n") for part in parts):
+        changes.append(f"{broken} line breaks inside a sentence, which the model does not keep")
     return parts, changes
 
 

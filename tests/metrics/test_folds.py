@@ -85,6 +85,17 @@ def test_systems_are_compared_on_common_folds_with_an_interval_1_5_times_as_wide
     assert np.isclose(found.high - found.low, 1.5 * (naive.high - naive.low))
 
 
+def test_three_folds_of_texts_cut_into_five_parts_are_corrected_for_five(two_systems):
+    three = two_systems.query("fold < 3")
+    found = metrics.fold_difference(three, "BERT", "SVM", "F1", splits=5)
+    wide = three.pivot(index="fold", columns="system", values="F1")
+    half = stats.t.ppf(0.975, 2) * (wide["BERT"] - wide["SVM"]).std() * (1 / 3 + 1 / 4) ** 0.5
+    assert np.isclose(found.high - found.low, 2 * half)
+    table = metrics.cross_validation_table(three, spread="se", splits=5)
+    naive = three.query("system == 'SVM'")["F1"].std()
+    assert table.loc["SVM"].iloc[0].endswith(f"({naive * (1 / 3 + 1 / 4) ** 0.5:.3f})")
+
+
 def test_folds_that_cannot_be_compared_are_refused(two_systems):
     for table, first, measure, answer in [
         (two_systems, "BERT", "recall", "no score 'recall'"),

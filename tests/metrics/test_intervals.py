@@ -331,6 +331,14 @@ def test_the_interval_of_kappa_holds_the_true_kappa_in_about_95_of_100_samples()
     assert 0.9 <= coverage(found) <= 0.99
 
 
+def test_a_perfect_class_says_nothing_of_the_accuracy():
+    """Of 60 rows 10 are wrong, none of them in class 1."""
+    truth = np.repeat([0, 1, 2], 20)
+    predicted = np.where(np.arange(60) < 10, 2, truth)
+    found = intervals.bootstrap_interval(truth, predicted, "f1_1")
+    assert found.value == 1 and not found.note and "[" in str(found)
+
+
 def test_kappa_has_an_answer_where_it_is_undefined_and_is_not_certain_where_coders_agree():
     assert intervals.kappa(["a", "b"] * 20, ["a", "b"] * 20).low < 0.95
     with pytest.raises(ValueError, match="two classes"):

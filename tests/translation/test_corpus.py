@@ -112,6 +112,14 @@ def test_each_sentence_of_a_text_is_translated_and_paragraphs_stay(student):
     assert together.text == "{} {}\n\n{}".format(*alone)
 
 
+def test_a_line_break_inside_a_sentence_is_lost_and_said(student):
+    broken, listed = translate(["Dear all\nwe meet today.", "- a law\n- a bill"], *student, progress=False)
+    assert (
+        "\n" not in broken.text and "1 line breaks inside a sentence, which the model does not keep" in broken.changes
+    )
+    assert "\n" in listed.text and not listed.changes
+
+
 @pytest.mark.parametrize("options", [{"batch_tokens": 1}, {"batch_tokens": 90}, {"shortlist": True}], ids=str)
 def test_the_size_of_batches_changes_nothing(student, options):
     texts = engine.SENTENCES[:10]
