@@ -113,7 +113,7 @@ def test_each_sentence_of_a_text_is_translated_and_paragraphs_stay(student):
 
 
 def test_a_line_break_inside_a_sentence_is_lost_and_said(student):
-    broken, listed = translate(["Dear all\nwe meet today.", "- a law\n- a bill"], *student, progress=False)
+    broken, listed = corpus.translate(["Dear all\nwe meet today.", "- a law\n- a bill"], *student, progress=False)
     assert (
         "\n" not in broken.text and "1 line breaks inside a sentence, which the model does not keep" in broken.changes
     )
