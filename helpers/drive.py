@@ -12,6 +12,8 @@ from helpers.exercises import progress
 def keep_outputs(folder: str = "llm-workshop", mount: str | Path = "/content/drive") -> None:
     """Keep outputs/ on Google Drive, from now on and in every later runtime that runs this line.
 
+    Taught on every day, "Set-up".
+
     Asks for access to Drive once for each runtime. What is in outputs/ already moves there. What Drive has from an
     earlier runtime stays as it is; where this runtime's files differ, they go to a folder next to it, and a line says
     so. Solved exercises of both are merged. Outside of Colab nothing happens, and a sentence says so.

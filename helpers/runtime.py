@@ -47,6 +47,8 @@ class Workshop:
 def setup(source: str = "packages", size: str | None = None, seed: int = 0) -> Workshop:
     """Get ready: call it first, before transformers is imported; calling it again is harmless.
 
+    Taught on every day, "Set-up".
+
     Parameters
     ----------
     source : str

@@ -1,5 +1,8 @@
 """The public names: Tab after `helpers.` offers these and nothing else, and scripts of learners can rely on them."""
 
+import json
+import operator
+import re
 import subprocess
 import sys
 
@@ -14,6 +17,14 @@ FOR_SCRIPTS = [
     "metrics.corrected_share_interval", "metrics.cross_validation_table", "metrics.calibration_table",
     "metrics.kappa", "plots.show", "plots.heatmap", "plots.head_view", "plots.model_view",
     "translation.translate", "drive.keep_outputs", "exercises.get",
+]  # fmt: skip
+TAUGHT = [
+    "metrics.fold_difference", "metrics.mean_and_interval", "metrics.expected_calibration_error",
+    "metrics.calibration_noise_floor", "metrics.translations.scores", "metrics.translations.by_category",
+    "metrics.translations.worst", "metrics.translations.compare", "translation.translate_corpus",
+    "translation.beam_steps", "translation.head_scores", "label.label_file", "baselines.lexicons.Vader",
+    "baselines.lexicons.general_inquirer", "baselines.lexicons.lexicoder", "baselines.glove.GloveAverage",
+    "training.last_checkpoint",
 ]  # fmt: skip
 
 
@@ -30,6 +41,28 @@ def test_a_public_name_can_be_called_and_says_what_it_does(name):
     for part in name.split("."):
         found = getattr(found, part)
     assert callable(found) and found.__doc__
+
+
+def sections(number: str) -> dict[str, str]:
+    """The text and code of each section of a day's notebook, by its heading."""
+    (path,) = ROOT.glob(f"notebooks/day{number}_*.ipynb")
+    found, heading = {}, None
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and (headings := re.findall(r"^## (.+)$", source, re.M)):
+            (heading,) = headings
+        found[heading] = found.get(heading, "") + source
+    return found
+
+
+@pytest.mark.parametrize("name", [*FOR_SCRIPTS, *TAUGHT])
+def test_a_public_name_says_in_which_section_it_is_taught(name):
+    found = operator.attrgetter(name)(helpers)
+    taught = re.findall(r'Taught on (?:Day (\d)|every day), "([^"\n]+)"\.$', found.__doc__, re.M)
+    assert "Taught on" in found.__doc__ and len(taught) == 1
+    ((day, section),) = taught
+    for number in day or "123":
+        assert re.search(rf"\b{found.__name__}\b", sections(number)[section]), f"Day {number}"
 
 
 @pytest.mark.parametrize("module", ["helpers.label", "helpers.packages"])

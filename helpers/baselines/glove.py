@@ -23,6 +23,8 @@ _READ: dict[tuple, dict[str, np.ndarray | None]] = {}
 class GloveAverage(TransformerMixin, BaseEstimator):
     """Represent each text as the average of the GloVe vectors of its words; zeros where no word has a vector.
 
+    Taught on Day 2, "Comparing classifiers".
+
     Parameters
     ----------
     dimensions : int

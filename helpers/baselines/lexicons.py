@@ -58,7 +58,7 @@ class _ByScore(ClassifierMixin, BaseEstimator):
 
 
 class Vader(_ByScore):
-    """Classify by the sign of VADER's compound score (Hutto and Gilbert 2014).
+    """Classify by the sign of VADER's compound score (Hutto and Gilbert 2014). Taught on Day 2, "Baselines first".
 
     VADER's authors call -0.05 to 0.05 neutral; here only the sign counts.
 
@@ -133,6 +133,8 @@ class Dictionary(_ByScore):
 def general_inquirer(**settings) -> Dictionary:
     """Load the General Inquirer's Positiv and Negativ words (Stone et al. 1966): 1,637 and 2,005.
 
+    Taught on Day 2, "Baselines first".
+
     The file lists senses (ABOUT#1, MIND#_10). Counting cannot tell them apart: a word is in a list where any of its
     senses is; 16 are in both. Words are in their basic form: "attack" counts, "attacked" does not.
 
@@ -159,6 +161,8 @@ def general_inquirer(**settings) -> Dictionary:
 
 def lexicoder(path: str | Path, negated: str = "flip", **settings) -> Dictionary:
     """Load the Lexicoder Sentiment Dictionary LSD2015 (Young and Soroka 2012), which everyone gets from its authors.
+
+    Taught on Day 2, "Baselines first".
 
     "n't" and "cannot" are read as "not"; the authors' script prepares texts further.
 

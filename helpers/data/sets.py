@@ -18,6 +18,8 @@ from helpers.settings import DATA
 def load(name: str, seed: int = 0) -> DatasetDict:
     """Load a data set by name, cleaned, without duplicates, split 70/15/15 and stratified by label.
 
+    Taught on Day 2, "From a question to labelled data".
+
     Parameters
     ----------
     name : str
@@ -63,7 +65,7 @@ def load(name: str, seed: int = 0) -> DatasetDict:
 
 
 def table(name: str) -> pd.DataFrame:
-    """Read a small table that was written for the workshop.
+    """Read a small table that was written for the workshop. Taught on Day 1, "Three uses in political science".
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from helpers.metrics.scores import as_labels, same_length
 
 
 def calibration_table(truth: Sequence, probability: Sequence[float], bins: int = 10, positive=1) -> pd.DataFrame:
-    """Of the rows with a predicted probability of about 0.8, are 80% of the class?
+    """Of the rows with a predicted probability of about 0.8, are 80% of the class? Taught on Day 2, "Evaluation".
 
     Parameters
     ----------
@@ -51,8 +51,22 @@ def calibration_table(truth: Sequence, probability: Sequence[float], bins: int =
 def expected_calibration_error(truth, probability, bins: int = 10, positive=1) -> float:
     """The distance between mean probability and share true, averaged over the rows of all bins (Naeini et al. 2015).
 
-    Parameters as in `calibration_table`. 0 is perfect, but with few rows even a perfect model does not reach it:
-    compare with `calibration_noise_floor`.
+    Taught on Day 2, "Evaluation".
+
+    Parameters
+    ----------
+    truth, probability, bins, positive
+        As in `calibration_table`.
+
+    Returns
+    -------
+    float
+        0 is perfect, but with few rows even a perfect model does not reach it: compare with `calibration_noise_floor`.
+
+    Raises
+    ------
+    ValueError
+        As `calibration_table` does.
     """
     table = calibration_table(truth, probability, bins, positive).query("n > 0")
     return float(np.average((table["mean probability"] - table["share true"]).abs(), weights=table["n"]))
@@ -60,6 +74,8 @@ def expected_calibration_error(truth, probability, bins: int = 10, positive=1) -
 
 def calibration_noise_floor(probability: Sequence[float], bins: int = 10, draws: int = 1000, seed: int = 0) -> float:
     """The expected calibration error that a perfectly calibrated model would show on so many rows.
+
+    Taught on Day 2, "Evaluation".
 
     Parameters
     ----------

@@ -169,7 +169,24 @@ def corrected_share(predicted_share: float, recall_of_positive: float, false_pos
     found = recall * share + false positive rate * (1 - share), solved for the share and cut to 0 to 1. It holds where
     the classifier errs at the same rates as on the validation texts; `share` needs no such assumption.
 
-    Raises ValueError where it cannot be solved.
+    Parameters
+    ----------
+    predicted_share : float
+        The share of the new texts that the classifier puts into the class.
+    recall_of_positive : float
+        On validation texts, the share of the class that the classifier finds.
+    false_positive_rate : float
+        On validation texts, the share of all others that the classifier puts into the class.
+
+    Returns
+    -------
+    float
+        The share of the class, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        For what is no share, and where the recall is not above the false positive rate.
     """
     for value in (predicted_share, recall_of_positive, false_positive_rate):
         if not 0 <= value <= 1:
@@ -186,6 +203,8 @@ def corrected_share_interval(
     level: float = 0.95, draws: int = 10_000, seed: int = 0,
 ) -> Interval:  # fmt: skip
     """`corrected_share` with an interval for both doubts: the error rates, and which new texts came.
+
+    Taught on Day 2, "In a study".
 
     Parameters
     ----------

@@ -58,6 +58,8 @@ def fold_statistics(scores: pd.DataFrame, splits: int | None = None) -> pd.DataF
 def cross_validation_table(scores: pd.DataFrame, spread: str = "sd", splits: int | None = None) -> pd.DataFrame:
     """Tabulate the mean of each system over its folds, with the spread in parentheses, as published tables do.
 
+    Taught on Day 2, "Comparing classifiers".
+
     Parameters
     ----------
     scores : pandas.DataFrame
@@ -93,6 +95,8 @@ def fold_difference(
     scores: pd.DataFrame, first: str, second: str, measure: str, level: float = 0.95, splits: int | None = None
 ) -> Interval:
     """How much better one system is than another over the folds of a cross-validation that both went through.
+
+    Taught on Day 2, "Sentiment is not stance".
 
     Parameters
     ----------
@@ -136,7 +140,26 @@ def fold_difference(
 def mean_and_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """The mean of independent runs (seeds), with the interval of the t distribution.
 
-    Raises ValueError for fewer than two numbers. For folds, which share training texts, see `fold_difference`.
+    Taught on Day 3, "Grid, random and TPE".
+
+    For folds, which share training texts, see `fold_difference`.
+
+    Parameters
+    ----------
+    values : sequence of float, shape (runs,)
+        A number for each run.
+    level : float
+        How often such intervals hold the true mean, from 0 to 1.
+
+    Returns
+    -------
+    Interval
+        The mean, with an interval that covers other runs of the same kind.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two numbers, a missing one, or a level that is not between 0 and 1.
     """
     runs = np.asarray(values, dtype=float)
     if runs.ndim != 1 or len(runs) < 2 or not np.isfinite(runs).all():

@@ -28,7 +28,14 @@ FEW_DISCORDANT = 10  # rows on which just one of two systems is right: below, no
 class Interval:
     """A number and the ends of its interval; prints as "0.95 [0.92, 0.98]", with more digits as f"{interval:.3f}".
 
-    note: what is printed instead of the interval, where there is something better to say.
+    Attributes
+    ----------
+    value : float
+        The number.
+    low, high : float
+        The ends of its interval.
+    note : str
+        What is printed instead of the interval, where there is something better to say.
     """
 
     value: float
@@ -48,9 +55,16 @@ class Interval:
 class Difference(Interval):
     """The score of one system minus that of another on the same rows, with McNemar's exact test of their errors.
 
-    first_alone, second_alone: rows on which only the first or only the second system is right, with a score of one
-    class right about that class (with several seeds, their mean). p_value: of McNemar's test that both are equally
-    likely; None with several seeds or with groups, because the test counts independent rows.
+    Attributes
+    ----------
+    value, low, high, note
+        As for `Interval`.
+    first_alone, second_alone : float
+        Rows on which only the first or only the second system is right, with a score of one class right about that
+        class (with several seeds, their mean).
+    p_value : float or None
+        Of McNemar's test that both are equally likely; None with several seeds or with groups, because the test counts
+        independent rows.
     """
 
     first_alone: float = 0
@@ -75,7 +89,7 @@ def bootstrap_interval(
     truth: Sequence, predicted: Sequence, score: str = "macro_f1", level: float = 0.95, resamples: int = 2000,
     seed: int = 0, groups: Sequence | None = None,
 ) -> Interval:  # fmt: skip
-    """A score of a classifier on these rows, with its interval.
+    """A score of a classifier on these rows, with its interval. Taught on Day 2, "Evaluation".
 
     Parameters
     ----------
@@ -136,6 +150,8 @@ def bootstrap_difference(
 ) -> Difference:  # fmt: skip
     """The score of the first system minus that of the second, with its interval and McNemar's exact test.
 
+    Taught on Day 2, "The test set, opened once".
+
     Parameters
     ----------
     truth : sequence, shape (rows,)
@@ -189,10 +205,19 @@ def bootstrap_difference(
 def kappa(first: Sequence, second: Sequence, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
     """Cohen's (1960) kappa of two coders of the same texts, with its interval.
 
+    Taught on Day 2, "Sentiment is not stance".
+
     Parameters
     ----------
     first, second : sequence, shape (texts,)
         The labels that each coder gave.
+    level, resamples, seed
+        As in `bootstrap_interval`.
+
+    Returns
+    -------
+    Interval
+        1 is perfect agreement and 0 that of chance; with a Bayesian bootstrap interval over the texts.
 
     Raises
     ------

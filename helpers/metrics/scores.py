@@ -86,6 +86,8 @@ class Classification(evaluate.Metric):
 def compute_metrics(prediction: "EvalPrediction") -> dict[str, float]:
     """Score a classifier, for `Trainer(compute_metrics=helpers.metrics.compute_metrics)`.
 
+    Taught on Day 2, "Training with Trainer".
+
     Parameters
     ----------
     prediction : transformers.EvalPrediction
@@ -125,6 +127,8 @@ def compute_metrics(prediction: "EvalPrediction") -> dict[str, float]:
 
 def report(truth: Sequence, predictions: Mapping[str, Sequence], class_names: Sequence[str]) -> pd.DataFrame:
     """Tabulate precision, recall and F1 of every class and system, as in Table A1 (Heseltine and Dorsey 2022).
+
+    Taught on Day 2, "Baselines first".
 
     Parameters
     ----------
@@ -168,7 +172,7 @@ def report(truth: Sequence, predictions: Mapping[str, Sequence], class_names: Se
 
 
 def confusion(truth, predicted, class_names: Sequence[str]) -> pd.DataFrame:
-    """Count how many rows of each class a system took for which class.
+    """Count how many rows of each class a system took for which class. Taught on Day 2, "Evaluation".
 
     Parameters
     ----------

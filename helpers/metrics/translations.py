@@ -74,7 +74,7 @@ def _metrics(language: str) -> dict:
 
 
 def scores(translations: Sequence[str], references: Sequence[str], language: str, resamples: int = 1000):
-    """Score the translations of a corpus by BLEU and chrF.
+    """Score the translations of a corpus by BLEU and chrF. Taught on Day 3, "Judging translations".
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def by_category(
     language: str,
     resamples: int = 1000,
 ) -> pd.DataFrame:
-    """Score the translations of each category by BLEU and chrF.
+    """Score the translations of each category by BLEU and chrF. Taught on Day 3, "Judging translations".
 
     Parameters
     ----------
@@ -159,6 +159,8 @@ def compare(
 ) -> pd.DataFrame:
     """Compare two translations of the same texts by sacrebleu's paired bootstrap test (Koehn 2004).
 
+    Taught on Day 3, "Judging translations".
+
     Parameters
     ----------
     first, second : sequence of str
@@ -194,7 +196,7 @@ def compare(
 
 
 def worst(translations: Sequence[str], references: Sequence[str], language: str, count: int = 5) -> list[int]:
-    """Find the translations with the lowest chrF.
+    """Find the translations with the lowest chrF. Taught on Day 3, "Judging translations".
 
     Parameters
     ----------

@@ -25,6 +25,8 @@ class StandIn:
 def model(name: str) -> str:
     """What `from_pretrained` should load for a published model that the Python packages carry no exact copy of.
 
+    Taught on Day 1, "Tokens".
+
     Parameters
     ----------
     name : str

@@ -24,6 +24,8 @@ def heatmap(
 ) -> plt.Figure:
     """Draw a matrix of attention weights or scores: a row for each query, a column for each key.
 
+    Taught on Day 1, "Self-attention".
+
     Parameters
     ----------
     weights : tensor or array of shape (queries, keys)
@@ -141,6 +143,8 @@ def head_view(
 ) -> None:
     """Show bertviz's head view of one sentence: hover over a word to see where each head looks. Needs no network.
 
+    Taught on Day 1, "Looking at attention".
+
     Parameters
     ----------
     attentions : sequence of tensors of shape (1, heads, tokens, tokens)
@@ -167,6 +171,8 @@ def head_view(
 
 def model_view(attentions: Sequence[torch.Tensor], tokens: Sequence[str]) -> None:
     """Show bertviz's model view of one sentence: every layer and head; click one to enlarge it. Needs no network.
+
+    Taught on Day 1, "Looking at attention".
 
     Parameters
     ----------

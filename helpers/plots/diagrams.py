@@ -27,7 +27,7 @@ plt.rcParams.update({"image.cmap": "viridis", "axes.spines.top": False, "axes.sp
 
 
 def show(figure: plt.Figure, alt: str) -> None:
-    """Display a figure with its alternative text, and close it.
+    """Display a figure with its alternative text, and close it. Taught on Day 1, "A map: the library and its words".
 
     Parameters
     ----------

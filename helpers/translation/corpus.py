@@ -42,9 +42,7 @@ def translate(
     texts: list[str], model, tokenizer, *, language: str = "en", prefix: str = "", batch_tokens: int = 4096,
     num_beams: int = 1, max_tokens: int = LONGEST, shortlist: bool = True, progress: bool = True,
 ) -> list[Translation]:  # fmt: skip
-    """Translate texts of any length: as many come back, in the same order.
-
-    Taught in Day 3, "Translation in a study".
+    """Translate texts of any length: as many come back, in the same order. Taught on Day 3, "Translation in a study".
 
     Parameters
     ----------
@@ -156,7 +154,7 @@ def translate_corpus(
 ) -> list[Translation]:
     """As translate(), for a corpus that takes a while: a second call goes on where the first one stopped.
 
-    Taught in Day 3, "Translation in a study".
+    Taught on Day 3, "Translation in a study".
 
     Parameters
     ----------
