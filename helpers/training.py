@@ -133,7 +133,7 @@ def _description(trainer) -> dict:
     """Settings, model and training texts, in a form that can be compared."""
     texts = hashlib.sha256()
     for row in trainer.train_dataset:
-        texts.update(repr((list(row["input_ids"]), row["label"])).encode())
+        texts.update(repr((list(row["input_ids"]), row.get("label", row.get("labels")))).encode())
     model = {"shapes": {name: list(weight.shape) for name, weight in trainer.model.named_parameters()}}
     model["trained"] = [name for name, weight in trainer.model.named_parameters() if weight.requires_grad]
     model["from"] = _began_from(trainer.model)
@@ -180,7 +180,9 @@ def _correct_vocabulary(tokenizer, folder: Path) -> None:
 def _move_aside(folder: Path) -> None:
     """Rename a saved model to NAME.old, or to NAME-first-edition with a line that says so. Raises OSError."""
     first_edition = "source" in (_read_json(folder / ORIGIN) or {})  # a word that only the first edition noted
-    aside = folder.with_name(folder.name + ("-first-edition" if first_edition else ".old"))
+    names = (f"{folder.name}-first-edition{number}" for number in ("", *(f"-{n}" for n in range(2, 100))))
+    free = next(folder.with_name(name) for name in names if not folder.with_name(name).exists())
+    aside = free if first_edition else folder.with_name(f"{folder.name}.old")
     shutil.rmtree(folder.with_name(f"{folder.name}.old"), ignore_errors=True)
     try:
         folder.replace(aside)  # not removed: Windows keeps files that are in use, and half a model would stay

@@ -136,9 +136,8 @@ def bootstrap_interval(
     draws = measure(prior + _tables(patterns, weights, size))
     note = ""
     if measure.place is None and (truth == predicted).all():
-        trials = (
-            len(truth) if groups is None else len(pd.unique(np.asarray(groups)))
-        )  # as if rows of a group are right or wrong together
+        # As if the rows of a group were right or wrong together.
+        trials = len(truth) if groups is None else len(pd.unique(np.asarray(groups)))
         bound = stats.binomtest(trials, trials).proportion_ci(level, method="exact").low
         note = f"no errors in {len(truth)} rows; accuracy at least {bound:.3f}"
     return Interval(value, *_ends(draws, value, level), note)

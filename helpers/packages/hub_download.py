@@ -141,7 +141,7 @@ def main(name: str, kind: str, *patterns: str) -> int:
     try:
         download(name, kind, list(patterns))
     except Exception as error:  # the process that started this one says it in one sentence
-        say(error=in_words(error), kind=type(error).__name__, message=str(error)[:500])
+        say(error=in_words(error))
         return 1
     say(done=True)
     return 0

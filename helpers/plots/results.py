@@ -162,6 +162,8 @@ def shares_by_period(shares: pd.DataFrame, counts: pd.Series, xlabel: str, ylabe
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of n texts, by scipy."""
+    """Wilson's 95% interval of a share of n texts, by scipy; none without texts."""
+    if not n:
+        return float("nan"), float("nan")
     interval = stats.binomtest(round(share * n), n).proportion_ci(method="wilson")
     return interval.low, interval.high

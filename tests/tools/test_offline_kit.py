@@ -127,7 +127,7 @@ def test_it_installs_and_loads_a_model_in_a_namespace_without_a_network(tmp_path
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "HF_", "VIRTUAL"))}
     environment |= {"HOME": str(tmp_path), "WORKSHOP_CACHE": str(tmp_path / "cache")}
     alone = ["unshare", "--net"]
-    subprocess.run([*alone, sys.executable, made, folder], check=True, env=environment, cwd=tmp_path)
+    subprocess.run([*alone, sys.executable, "-I", "-S", made, folder], check=True, env=environment, cwd=tmp_path)
     program = (
         "import helpers; helpers.setup(); from transformers import AutoModel, AutoTokenizer\n"
         "place = 'sentence-transformers/all-MiniLM-L6-v2'\n"

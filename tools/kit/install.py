@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
 from pathlib import Path
@@ -86,7 +87,9 @@ def install_packages(kit, folder):
 
 def unpack_sources(kit, folder):
     """Models and data into the cache, each with its hash checked."""
-    sys.path.insert(0, str(folder))
+    environment = folder / ".venv"  # has what helpers imports; this Python may have nothing
+    installed = sysconfig.get_path("purelib", "venv", {"base": str(environment), "platbase": str(environment)})
+    sys.path[:0] = [str(folder), installed]
     from helpers.packages import catalogue, wheels
 
     for name in catalogue.learners():
