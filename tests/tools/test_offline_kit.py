@@ -87,10 +87,10 @@ def test_a_second_installation_keeps_what_a_learner_changed(kit, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kit.zip", "workshop"]
 
 
-def test_a_damaged_kit_is_told_to_be_copied_anew(kit, tmp_path, monkeypatch):
+def test_a_damaged_kit_is_told_to_be_copied_again(kit, tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "CACHE", tmp_path / "cache")
     monkeypatch.setattr(settings, "HUB_CACHE", tmp_path / "cache" / "huggingface")
-    with pytest.raises(install.InstallError, match="copy it anew"):
+    with pytest.raises(install.InstallError, match="copy it again"):
         install.unpack_sources(kit, ROOT)
 
 
