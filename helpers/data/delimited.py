@@ -207,19 +207,31 @@ def _encoding(path: Path, wanted: list[str]) -> tuple[str, bytes, str, bool]:
             raw.decode(encoding)
         except UnicodeDecodeError as error:  # again, as a reader of blocks knows its place in a block only
             place = error.start
-        # Letters of an older encoding hardly ever form a character of UTF-8 by chance.
-        whole = len(re.findall(r"[^\x00-\x7f]", raw.decode("utf-8", "ignore")))
-        if mark or whole >= raw.decode("utf-8", "replace").count("\ufffd"):
+        if mark or is_damaged(raw):
             what = f"{path.name} is {NAMES[encoding]}, except for a broken byte (0x{raw[place]:02X})"
             raise _damage(what, raw[:place].decode(encoding, "ignore"), wanted) from None
-        encoding = "latin-1" if set(raw) & set(b"\x81\x8d\x8f\x90\x9d") else "cp1252"  # it leaves these undefined
-        example = re.search(r"\w*[^\x00-\x7f]\w*", raw.decode(encoding))[0]
-        guess = f' by guess, so it reads "{example[:30]}": if that is wrong, save the file as "CSV UTF-8"'
+        encoding, example = guessed(raw)
+        guess = f' by guess, so it reads "{example}": if that is wrong, save the file as "CSV UTF-8"'
         has_quotes, has_nul = b'"' in raw, b"\0" in raw
     if has_nul:
         before = path.read_bytes().decode(encoding, "ignore").split("\0")[0]
         raise _damage(f"{path.name} has a NUL (it is damaged, or UTF-16 without its mark)", before, wanted)
     return encoding, mark, guess, has_quotes
+
+
+def is_damaged(raw: bytes) -> bool:
+    """Whether bytes that are not UTF-8 are UTF-8 with damage, and not an older encoding.
+
+    Letters of an older encoding hardly ever form a character of UTF-8 by chance.
+    """
+    whole = len(re.findall(r"[^\x00-\x7f]", raw.decode("utf-8", "ignore")))
+    return whole >= raw.decode("utf-8", "replace").count("\ufffd")
+
+
+def guessed(raw: bytes) -> tuple[str, str]:
+    """The older encoding of bytes that are not UTF-8, and a word of theirs in it, to see whether it is right."""
+    encoding = "latin-1" if set(raw) & set(b"\x81\x8d\x8f\x90\x9d") else "cp1252"  # it leaves these undefined
+    return encoding, re.search(r"\w*[^\x00-\x7f]\w*", raw.decode(encoding))[0][:30]
 
 
 def _damage(what: str, before: str, wanted: list[str]) -> DataError:

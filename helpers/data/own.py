@@ -1,6 +1,5 @@
 """The learner's own file, read as `helpers.data.load` reads the workshop's, or refused with what to do about it."""
 
-import html
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pandas as pd
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from helpers.data import splits
-from helpers.data.reader import DataError, clean_label, missing, open_table
+from helpers.data.reader import DataError, clean_label, column, entity, missing, open_table, visible
 
 __all__ = ["DataError", "load_csv"]
 
@@ -25,6 +24,8 @@ def load_csv(
     quoting: str | None = None,
 ) -> DatasetDict:
     """Load the learner's own file, without duplicates, split 70/15/15 and stratified, as `helpers.data.load` does.
+
+    Taught on Day 2, "Your own data".
 
     Prints what was read, left out and guessed. Rows without text or label are left out: empty cells, NA, NULL, None
     and nan.
@@ -59,11 +60,11 @@ def load_csv(
     table = table[(table != "").any(axis=1)]
     if table.empty:
         raise DataError(f"{path.name} has names of columns ({', '.join(table.columns)}), but no rows. Export it again.")
-    frame = pd.DataFrame({role: table[name] for role, name in wanted.items()})
+    frame = pd.DataFrame({role: table[column(source.schema.names, name)] for role, name in wanted.items()})
     frame["label"] = frame["label"].map(clean_label)
     no_text, no_label = frame["text"].map(missing), frame["label"].map(missing)
     left_out = {"without text": frame["text"][no_text], "without label": frame["label"][no_label & ~no_text]}
-    written = {why: ", ".join(sorted(set(cells.str.strip()) - {""})) for why, cells in left_out.items()}
+    written = {why: ", ".join(sorted(set(cells.map(visible)) - {""})) for why, cells in left_out.items()}
     left_out = {f"{why}, written {written[why]}" if written[why] else why: c.index for why, c in left_out.items()}
     frame = frame[~no_text & ~no_label].rename_axis("row").reset_index()
     if frame.empty:
@@ -89,8 +90,7 @@ def load_csv(
 
 def _point_out_entities(texts: pd.Series) -> None:
     """Say once that texts hold characters as HTML writes them, which a model reads as they are."""
-    found = texts.str.extract(r"(&(?:#\d+|#x[\da-fA-F]+|[A-Za-z][A-Za-z\d]+);)")[0].dropna()
-    found = found[found.map(html.unescape) != found]
+    found = texts.map(entity).dropna()
     if len(found):
         some = ", ".join(found.unique()[:3])
         print(f"{len(found):,} texts hold HTML codes such as {some}: html.unescape(text) makes characters of them.")
@@ -135,10 +135,10 @@ def _parts(frame: pd.DataFrame, names: list[str], seed: int, file: str) -> dict[
     rare = groups[groups < FEWEST]
     if len(rare):
         rows = {name: frame["row"][frame["label"] == name] for name in rare.index[:4]}
-        found = ", ".join(f'"{name[:40]}" {rare[name]}{f" ({_rows(r)})" if len(r) else ""}' for name, r in rows.items())
-        more = f" and {len(rare) - 4:,} more classes" if len(rare) > 4 else ""
+        places = {name: f" ({_rows(found)})" for name, found in rows.items() if len(found)}
+        found = ", ".join(f'"{name[:40]}" {count}{places.get(name, "")}' for name, count in rare.items())
         raise DataError(
             f"Too few texts that share no run of {run} words, of which {FEWEST} are needed of each class in {file}: "
-            f"{found}{more}. Label more, merge them with another class, or leave their labels empty."
+            f"{found}. Label more, merge them with another class, or leave their labels empty."
         )
     return splits.split(frame, run, seed)

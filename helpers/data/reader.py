@@ -3,6 +3,7 @@
 import bz2
 import difflib
 import gzip
+import html
 import importlib.util
 import json
 import lzma
@@ -16,9 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from helpers.data.delimited import BLOCK, QUOTING, DataError, Delimited
+from helpers.data.delimited import BLOCK, NAMES, QUOTING, DataError, Delimited, guessed, is_damaged
 
-MISSING = frozenset(("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "None", "nan", "NaN"))
+MISSING = frozenset(("", "NA", "N/A", "n/a", "#N/A", "#n/a", "<NA>", "NULL", "Null", "null", "None", "nan", "NaN"))
+ZERO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff]")
+ENTITY = re.compile(r"&(?:#\d+|#x[\da-fA-F]+|[A-Za-z][A-Za-z\d]+);")
 JSON, EXCEL = (".jsonl", ".ndjson", ".json"), rb"PK\x03\x04(?s:.*)xl/"
 READ_AS = {".parquet": ("Parquet", "Export it again."), ".dta": ("Stata", "Export it there as CSV in UTF-8.")}
 IN_R = 'In R: write.csv({}, "{}.csv", row.names = FALSE, fileEncoding = "UTF-8"). Then read that file.'
@@ -38,7 +41,24 @@ NOT_TABLES = {  # how files begin that are not tables, whatever their names say:
 
 def missing(cell: str | None) -> bool:
     """Whether a cell is empty, or says NA, NULL, None or nan, as R, SQL, Excel and Python write it."""
-    return cell is None or cell.strip() in MISSING
+    return cell is None or visible(cell) in MISSING
+
+
+def visible(cell: str) -> str:
+    """A cell without characters of no width, and without white space around it."""
+    return ZERO_WIDTH.sub("", cell).strip()
+
+
+def entity(text: str | None) -> str | None:
+    """The first character that a text writes as HTML does, such as &amp;, or None."""
+    return next((found for found in ENTITY.findall(text or "") if html.unescape(found) != found), None)
+
+
+def column(names: list[str], name: str) -> str:
+    """The column that `name` means: of that name or, as `Delimited` reads it, with spaces around it."""
+    if name in names:
+        return name
+    return next((found for found in names if found.strip() == name.strip()), name)
 
 
 def clean_label(label: str) -> str:
@@ -129,13 +149,13 @@ def open_table(
         if start.startswith(b"PAR1") or ending == ".parquet":
             table = _parquet(path)
         elif ending in JSON:
-            table = _in_memory(path, _json(path), "JSON")
+            table = _in_memory(path, *_json(path))
         elif ending == ".dta" or start.startswith(b"<stata_dta>"):
             table = _in_memory(path, _arrow(_stata(path)), "Stata")
         elif re.match(EXCEL, start):
             table = _in_memory(path, _arrow(pd.read_excel(path, dtype=str, na_filter=False)), "Excel, first sheet")
         else:
-            table = Delimited(path, list(wanted.values()), quoting, option)
+            table = Delimited(path, [name.strip() for name in wanted.values()], quoting, option)
     except DataError:
         raise
     except (OSError, ValueError, KeyError, pa.ArrowException, zipfile.BadZipFile) as error:
@@ -187,6 +207,7 @@ def _check_column(table: Table, name: str, role: str, option: str) -> None:
     """Raises DataError with the nearest name where there is no column of that name, or where there are two."""
     names, file = table.schema.names, table.path.name
     places = [place for place, column in enumerate(names, start=1) if column == name]
+    places = places or [place for place, column in enumerate(names, start=1) if column.strip() == name.strip()]
     if len(places) > 1:
         raise DataError(f'Row 1 of {file} has the name "{name}" in columns {places}. Rename all but one.')
     if not places:
@@ -219,9 +240,9 @@ def _in_memory(path: Path, table: pa.Table, kind: str) -> Table:
     return Table(path, table.schema, len(table), kind, chunks)
 
 
-def _json(path: Path) -> pa.Table:
-    """A list of objects, one object a line, or what pandas calls columns."""
-    content = path.read_text(encoding="utf-8-sig")
+def _json(path: Path) -> tuple[pa.Table, str]:
+    """A list of objects, one object a line, or what pandas calls columns; and how it was read."""
+    content, kind = _decoded(path)
     try:
         found = json.loads(content)
     except json.JSONDecodeError:
@@ -237,7 +258,23 @@ def _json(path: Path) -> pa.Table:
     if not found or not all(isinstance(row, dict) for row in found):
         raise DataError(f"{path.name} is not a list of objects, such as {{'text': '...'}}. Export it again as records.")
     names = dict.fromkeys(name for row in found for name in row)
-    return pa.table({name: _array([row.get(name) for row in found]) for name in names})
+    return pa.table({name: _array([row.get(name) for row in found]) for name in names}), kind
+
+
+def _decoded(path: Path) -> tuple[str, str]:
+    """The content of a JSON file, and how it was read. Raises DataError for UTF-8 or UTF-16 with damage."""
+    raw = path.read_bytes()
+    encoding = json.detect_encoding(raw)  # UTF-8 if there is neither a byte order mark nor a NUL
+    name = "-".join(encoding.upper().split("-")[:2])
+    try:
+        return raw.decode(encoding), "JSON" if name == "UTF-8" else f"JSON, {name}"
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8" or is_damaged(raw):
+            what = f"{name}, except for a broken byte in line {raw[: error.start].count(10) + 1} of the file"
+            raise DataError(f"{path.name} is {what}. Export it again, in UTF-8.") from None
+    encoding, example = guessed(raw)
+    guess = f'by guess, so it reads "{example}": if that is wrong, export it again in UTF-8'
+    return raw.decode(encoding), f"JSON, {NAMES[encoding]} {guess}"
 
 
 def _array(values: list) -> pa.Array:

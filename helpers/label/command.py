@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from helpers.data.delimited import QUOTING
+from helpers.data.reader import column, entity
 from helpers.label.files import (
     LABEL,
     LabelError,
@@ -65,6 +66,8 @@ class Labeled:
         How many tokens the model takes.
     resumed : int
         Rows that an earlier run had labeled.
+    entities : int
+        How many texts hold characters as HTML writes them, such as &amp;.
     """
 
     output: Path
@@ -73,6 +76,7 @@ class Labeled:
     cut: int
     longest: int
     resumed: int = 0
+    entities: int = 0
 
     def __str__(self) -> str:
         lines = [f"{self.output} is written. Rows: {self.rows:,}."]
@@ -82,6 +86,9 @@ class Labeled:
             lines.append(f"Empty or missing texts, whose label is empty: {self.empty:,}.")
         if self.cut:
             lines.append(f"Texts that were truncated to their first {self.longest} tokens: {self.cut:,}.")
+        if self.entities:
+            codes = f"Texts with HTML codes such as &amp;, which the model read as they are: {self.entities:,}."
+            lines.append(f"{codes} html.unescape(text) makes characters of them.")
         return "\n".join(lines)
 
 
@@ -97,7 +104,7 @@ def label_file(
     rows_per_part: int = ROWS_PER_PART,
     quoting: str | None = None,
 ) -> Labeled | None:
-    """Label every text of a table; stopped and called again, it continues. Taught on Day 2.
+    """Label every text of a table; stopped and called again, it continues. Taught on Day 2, "Keep it and use it".
 
     Parameters
     ----------
@@ -132,7 +139,7 @@ def label_file(
         Where the table, the model or the output cannot be used; the message says what to do.
     """
     source = open_table(path, text, quoting)
-    path, model = source.path, Path(model).expanduser()
+    path, model, text = source.path, Path(model).expanduser(), column(source.schema.names, text)
     if output is None and not restart:
         _check_first_edition(path)
     output = output_path(path, output)
@@ -147,6 +154,7 @@ def label_file(
     loaded = classifier.Classifier(model, team.device)
     run = {**identity(path), "model": classifier.fingerprint(model), "text column": text}
     run |= {"rows per part": rows_per_part, "number format": runtime.inference_format(team.device)}
+    run["quotation marks"] = getattr(source, "style", "none")
     try:
         if team.rank == 0:
             before = parts.begin(run, restart, free=() if runtime.precision_asked_for() else ("number format",))
@@ -155,9 +163,11 @@ def label_file(
         loaded.use_format(parts.recorded()["number format"])
 
         def label(table, on_batch):
-            probabilities, cut = loaded.probabilities(table.column(text).to_pylist(), batch_size, on_batch)
+            texts = table.column(text).to_pylist()
+            probabilities, cut = loaded.probabilities(texts, batch_size, on_batch)
             table = with_labels(table, schema, loaded.names, probabilities)
-            return table, {"empty": table.column(LABEL).null_count, "cut": cut}
+            entities = sum(entity(each) is not None for each in texts)
+            return table, {"empty": table.column(LABEL).null_count, "cut": cut, "entities": entities}
 
         number_of_parts, resumed = _label_chunks(source, rows_per_part, label, parts, before, team, progress)
         team.wait()

@@ -45,7 +45,7 @@ def open_table(path: str | Path, text: str, quoting: str | None = None) -> Table
         table = reader.open_table(path, {"text": text}, quoting, option='--{} "{}"')
     except DataError as error:
         raise LabelError(str(error)) from None
-    kind = table.schema.field(text).type
+    kind = table.schema.field(reader.column(table.schema.names, text)).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     texts = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null
     if not any(is_such(kind) for is_such in texts):  # a column without a single text has the type null

@@ -20,7 +20,7 @@ from helpers.data.reader import Table
 from helpers.label.files import LabelError
 from helpers.settings import atomic
 
-COUNTS = ("empty", "cut")  # counted in each part, and kept in it
+COUNTS = ("empty", "cut", "entities")  # counted in each part, and kept in it
 
 
 class Parts:
@@ -128,7 +128,8 @@ class Parts:
         def tables() -> Iterator[pa.Table]:
             for number in range(number_of_parts):
                 table = pq.ParquetFile(self._path(number)).read()
-                counts = {name: int(table.schema.metadata[name.encode()]) for name in COUNTS}
+                # Parts of an earlier edition lack some.
+                counts = {name: int(table.schema.metadata.get(name.encode(), 0)) for name in COUNTS}
                 totals.update({"rows": table.num_rows, **counts})
                 yield table
 
@@ -160,8 +161,8 @@ class Parts:
         return self.folder / f"{number:07}.parquet"
 
     def _check_same(self, run: dict, free: tuple[str, ...]) -> None:
-        recorded = self.recorded()
-        differ = [name for name in run if name not in free and run[name] != recorded.get(name)]
+        recorded = self.recorded()  # of an earlier edition, it may lack some
+        differ = [name for name in run if name not in free and run[name] != recorded.get(name, run[name])]
         if differ:
             raise LabelError(
                 f"{self.folder} holds an unfinished run that differs in: {', '.join(differ)}. Give what that run was "

@@ -4,6 +4,7 @@ import bz2
 import csv
 import gzip
 import io
+import json
 import lzma
 import sys
 import unicodedata
@@ -16,7 +17,7 @@ import pytest
 
 from helpers.data import load_csv
 from helpers.data.own import FEWEST
-from helpers.data.reader import DataError, clean_label, missing, open_table
+from helpers.data.reader import DataError, clean_label, entity, missing, open_table
 from helpers.label import files
 from helpers.label.files import LabelError
 
@@ -236,6 +237,15 @@ def test_missing_cells_are_the_same_for_both_programs():
     assert not any(map(missing, ["0", "no", "none", "NONE", "Na", "-"]))
 
 
+def test_null_in_every_usual_case_and_cells_of_no_width_are_missing(file, capsys):
+    assert all(map(missing, ["#n/a", "Null", "\u200b", " \u200b\ufeff \u2060", "\u200bNA"]))
+    assert not any(map(missing, ["none", "👩\u200d👩", "a\u200b"]))
+    rows = "".join(f"{cell},a\n{say()},{cell}\n" for cell in ("#n/a", "Null", "\u200b"))
+    assert classes(file("t.csv", labeled(["a", "none"]) + rows)) == ["a", "none"]
+    said = capsys.readouterr().out
+    assert "3 without text, written #n/a, Null (" in said and "3 without label, written #n/a, Null (" in said
+
+
 @pytest.mark.parametrize("cell", ["NA", "N/A", "NULL", "#N/A", "None", "nan"])
 def test_missing_labels_are_left_out_and_said(file, capsys, cell):
     assert classes(file("na.csv", labeled(["0", "1", cell]))) == ["0", "1"]
@@ -265,9 +275,12 @@ def test_ids_and_scores_are_refused_by_their_share_of_distinct_values(file):
 
 def test_all_rare_classes_are_named_at_once_with_the_choices(file):
     path = file("t.csv", labeled("ab", 40) + f"{say()},c\n{say()},d\n{say()},d\n")
-    with pytest.raises(DataError, match=r'"c" 1 \(row 82\), "d" 2 \(rows 83, 84\)\. Label more, join.*leave .*empty'):
+    with pytest.raises(DataError, match=r'"c" 1 \(row 82\), "d" 2 \(rows 83, 84\)\. Label more, merge.*leave .*empty'):
         load_csv(path, "text", "kind")
     assert FEWEST == 7
+    path = file("t.csv", labeled("ab", 40) + "".join(f"{say()},{name}\n" for name in "cdefgh"))
+    with pytest.raises(DataError, match=r'"c" 1 \(row 82\), .*"f" 1 \(row 85\), "g" 1, "h" 1\. Label more'):
+        load_csv(path, "text", "kind")
 
 
 def test_html_entities_are_pointed_out_once(file, capsys):
@@ -276,3 +289,60 @@ def test_html_entities_are_pointed_out_once(file, capsys):
     assert said.count("HTML codes such as &amp;") == 1 and "html.unescape" in said
     load_csv(file("t.csv", labeled("ab", 20).replace("word1", "AT&T; R&D ")), "text", "kind")
     assert "HTML" not in capsys.readouterr().out
+
+
+def test_the_first_html_code_that_is_one_is_found():
+    assert entity("R&D; &amp; &#39;") == "&amp;" and entity("AT&T; R&D") is None and entity(None) is None
+
+
+# The same in every format
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet", ".jsonl", ".xlsx", ".dta"])
+def test_spaces_around_the_name_of_a_column_do_not_matter_in_any_format(tmp_path, ending):
+    rows = [(say(), "ab"[n % 2]) for n in range(40)]
+    frame, path = pd.DataFrame(rows, columns=["text ", " kind"]), tmp_path / f"t{ending}"
+    if ending == ".csv":
+        frame.to_csv(path, index=False)
+    elif ending == ".parquet":
+        frame.to_parquet(path)
+    elif ending == ".jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    elif ending == ".xlsx":
+        pytest.importorskip("openpyxl")
+        frame.to_excel(path, index=False)
+    else:
+        frame.set_axis(["text", "kind"], axis=1).to_stata(path, write_index=False)
+    for name in ("text", "text "):
+        assert files.open_table(path, name).rows == total(load_csv(path, name, "kind")) == 40
+
+
+def test_two_columns_that_differ_only_in_spaces_are_refused_unless_one_is_named_exactly(tmp_path):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"text ": ["a"], " text": ["b"]}).to_parquet(path)
+    with pytest.raises(LabelError, match=r'"text" in columns \[1, 2\]'):
+        files.open_table(path, "text")
+    assert files.open_table(path, " text").rows == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1"])
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+def test_json_is_read_in_every_encoding_that_csv_is(file, capsys, name, encoding):
+    rows = [{"text": f"Größe {say()}", "kind": "äb"[n % 2]} for n in range(40)]
+    written = [json.dumps(row, ensure_ascii=False) for row in rows]
+    content = "\n".join(written) if name == "t.jsonl" else f"[{', '.join(written)}]"
+    path = file(name, content, encoding)
+    assert texts(path) == [row["text"] for row in rows]
+    assert classes(path) == ["b", "ä"]
+    said = capsys.readouterr().out
+    assert ('Windows-1252 by guess, so it reads "Größe"' in said) == (encoding in ("cp1252", "latin-1"))
+
+
+def test_a_broken_byte_in_json_is_not_taken_for_another_encoding(file):
+    lines = [json.dumps({"text": f"Größe {say()}"}, ensure_ascii=False).encode() for _ in range(5)]
+    lines[2] = lines[2].replace("ß".encode(), b"\xc3")
+    with pytest.raises(LabelError, match="is UTF-8, except for a broken byte in line 3 of the file.*in UTF-8"):
+        texts(file("t.jsonl", b"\n".join(lines)))
+    half = json.dumps({"text": "Größe"}).encode("utf-16") + b"\x00"
+    with pytest.raises(LabelError, match="is UTF-16, except for a broken byte.*in UTF-8"):
+        texts(file("t.jsonl", half))

@@ -321,6 +321,44 @@ def test_two_processes_of_accelerate_launch_go_on_and_give_the_same_file(tmp_pat
     pd.testing.assert_frame_equal(together, alone, atol=1e-5, rtol=0)  # each process has fewer threads
 
 
+def test_an_unfinished_run_is_not_continued_under_another_reading_of_quotation_marks(tmp_path, model, monkeypatch):
+    path = tmp_path / "t.csv"
+    path.write_text("".join(["id,text\n", *(f'{n},"{text}"\n' for n, text in enumerate(texts(40)))]))
+    unfinished(path, model, monkeypatch, quoting="minimal")
+    with pytest.raises(LabelError, match="differs in: quotation marks"):
+        run(path, model, quoting="none")
+    assert run(path, model).resumed == 32  # by default they enclose cells, as before
+
+
+def test_a_run_of_an_earlier_edition_which_recorded_less_is_continued(tmp_path, model, monkeypatch):
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"text": ["the senate &amp; a bill", *texts(39)]}).to_csv(path, index=False)
+    unfinished(path, model, monkeypatch)
+    folder = tmp_path / "t.labeled.csv.parts"
+    recorded = json.loads((folder / "run.json").read_text())
+    del recorded["quotation marks"]
+    (folder / "run.json").write_text(json.dumps(recorded))
+    for part in folder.glob("*.parquet"):
+        table = pq.read_table(part)
+        left = {name: value for name, value in table.schema.metadata.items() if name != b"entities"}
+        pq.write_table(table.replace_schema_metadata(left), part)
+    done = run(path, model)
+    assert (done.rows, done.resumed, done.entities) == (40, 32, 0)
+
+
+def test_html_codes_are_counted_over_all_parts_and_said_once(tmp_path, model):
+    given = ["this &amp; that", "the senate", "AT&T; R&D", "it&#39;s &lt;", ""]
+    pd.DataFrame({"text": given, "n": range(5)}).to_csv(tmp_path / "t.csv", index=False)
+    done = run(tmp_path / "t.csv", model, rows_per_part=2)
+    assert done.entities == 2 and str(done).count("HTML") == 1
+    assert "as they are: 2. html.unescape(text)" in str(done)
+
+
+def test_spaces_around_the_name_of_the_text_column_are_kept(tmp_path, model):
+    pd.DataFrame({"text ": texts(3)}).to_parquet(tmp_path / "t.parquet")
+    assert list(pd.read_parquet(run(tmp_path / "t.parquet", model).output))[:2] == ["text ", "predicted_label"]
+
+
 @pytest.mark.parametrize(
     "what", ["time of the input's last change", "model", "text column", "rows per part", "number format"]
 )
