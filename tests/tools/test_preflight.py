@@ -138,7 +138,7 @@ def test_a_file_that_is_damaged_but_has_its_size_is_found(other_cache):
 def test_the_training_is_not_tried_where_it_cannot_work(other_cache, monkeypatch):
     monkeypatch.setattr(preflight, "_mini_training", lambda steps: pytest.fail("it was tried"))
     other_cache("minilm").unlink()
-    assert "lines above" in faults()["training"].advice
+    assert "problems above" in faults()["training"].advice
 
 
 def test_a_slow_machine_is_told_by_how_much_and_what_to_do(monkeypatch):
