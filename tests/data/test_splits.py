@@ -23,7 +23,7 @@ from helpers.data import load_csv, splits
     ],
 )
 def test_texts_that_say_something_else_are_not_the_same(one, other):
-    assert splits.normalise(one) != splits.normalise(other)
+    assert splits.normalize(one) != splits.normalize(other)
     frame = pd.DataFrame({"text": [one, other], "label": ["a", "b"]})
     assert len(splits.without_duplicates(frame)) == 2
 
@@ -40,7 +40,7 @@ def test_texts_that_say_something_else_are_not_the_same(one, other):
     ],
 )
 def test_unicode_form_case_white_space_and_links_make_no_difference(one, other):
-    assert splits.normalise(one) == splits.normalise(other)
+    assert splits.normalize(one) == splits.normalize(other)
 
 
 def test_words_are_letters_marks_and_digits_of_any_script():

@@ -21,7 +21,7 @@ SENTENCE_WORDS = (5, 60)  # shorter ones ("Yes, sir.") follow anything; longer o
 SENTENCE_END = re.compile(r"(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)(?<=[.!?])\s+(?=[\"'“‘]?[A-Z])")
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """Lower-case words without links, @names and punctuation; their hash decides what was held out in training."""
     without = re.sub(r"https?://\S+|@\w+", " ", text.lower())
     return " ".join(re.findall(r"\w+", without)) or text
@@ -35,7 +35,7 @@ def documents() -> pd.DataFrame:
     """
     frame = pd.concat([reader().assign(kind=kind) for kind, reader in KINDS.items()], ignore_index=True)
     frame["text"] = frame["text"].str.replace(r"\s+", " ", regex=True).str.strip()
-    words = frame["text"].map(normalise)
+    words = frame["text"].map(normalize)
     frame = frame[~words.duplicated() & (words.str.len() > 0)].copy()
     frame["held_out"] = frame["text"].map(is_held_out)
     known = set().union(*(runs(text) for text in frame.loc[frame["held_out"], "text"]))
@@ -45,12 +45,12 @@ def documents() -> pd.DataFrame:
 
 def is_held_out(text: str) -> bool:
     """Whether the SHA-256 of the document's words is divisible by HELD_OUT_EVERY."""
-    return int(hashlib.sha256(normalise(text).encode()).hexdigest(), 16) % HELD_OUT_EVERY == 0
+    return int(hashlib.sha256(normalize(text).encode()).hexdigest(), 16) % HELD_OUT_EVERY == 0
 
 
 def runs(text: str, length: int = SHARED_RUN_LONG) -> set[str]:
     """All runs of `length` consecutive words; the whole text where it is shorter."""
-    words = normalise(text).split()
+    words = normalize(text).split()
     return {" ".join(words[start : start + length]) for start in range(max(1, len(words) - length + 1))}
 
 
