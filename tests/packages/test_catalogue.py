@@ -58,7 +58,7 @@ def small(folder, monkeypatch):
         opened.writestr("small-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1.0\n")
         opened.writestr("small-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         opened.writestr("small-1.0.dist-info/RECORD", "")
-    common = {"origin": "", "licence": "", "wheel": "small"}
+    common = {"origin": "", "license": "", "wheel": "small"}
     text = common | {"kind": "data", "files": [file("small/text.txt", TEXT)]}
     encoder = common | {"kind": "model", "files": [file("small/config.json", CONFIG)]}
     encoder |= {"repository": "tiny/encoder", "commit": "c" * 40}
