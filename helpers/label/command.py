@@ -158,7 +158,7 @@ def label_file(
     try:
         if team.rank == 0:
             before = parts.begin(run, restart, free=() if runtime.precision_asked_for() else ("number format",))
-            print(f"{path}: {source.rows:,} rows ({source.kind}).", file=sys.stderr)
+            print(f"{path}: {source.rows:,} rows ({source.kind}).")
         team.wait()
         loaded.use_format(parts.recorded()["number format"])
 

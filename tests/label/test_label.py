@@ -644,7 +644,7 @@ def test_quotation_marks_that_are_text_lose_no_row(tmp_path, model, capsys):
     rows = [f"{n}\t{mark}the senate {n}\ta" for n, mark in enumerate(['"', "", "", 'so" ', '"'])]
     (tmp_path / "t.tsv").write_text("\n".join(["id\ttext\tkind", *rows, ""]))
     done = run(tmp_path / "t.tsv", model)
-    assert done.rows == 5 and "5 rows (tab, UTF-8, quotation marks read as text)" in capsys.readouterr().err
+    assert done.rows == 5 and "5 rows (tab, UTF-8, quotation marks read as text)" in capsys.readouterr().out
     assert list(pd.read_csv(done.output, sep="\t")["text"]) == [row.split("\t")[1] for row in rows]
 
 
