@@ -202,7 +202,7 @@ def test_an_archive_that_does_not_name_the_file_is_one_message(host):
     with pytest.raises(SourceError, match="does not name kavanaugh_tweets_groundtruth.csv any more"):
         sets.load("kavanaugh_stance")
     host.failure = "portal"
-    with pytest.raises(SourceError, match="list of files did not come"):
+    with pytest.raises(SourceError, match="list of files did not arrive"):
         sets.load("kavanaugh_stance")
 
 
