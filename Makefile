@@ -13,7 +13,8 @@ NEWEST := .venv-newest
 TORCH ?= torch
 # What a change breaks most often, and what is quick to see.
 QUICK := tests/test_repository.py tests/test_public_names.py tests/notebooks/test_notebooks_form.py \
-	tests/notebooks/test_cells.py tests/notebooks/test_glossary.py tests/exercises tests/metrics \
+	tests/notebooks/test_cells.py tests/notebooks/test_glossary.py tests/exercises \
+	tests/metrics/test_scores.py tests/metrics/test_folds.py tests/metrics/test_calibration.py \
 	tests/data/test_sets.py tests/packages/test_catalogue.py tests/tools/test_run_sheet.py
 # The large data sets and the translations are left to make test.
 QUICKLY := not newsgroups and not news_articles and not health_tweets and not roundtrip and not signs
