@@ -54,8 +54,9 @@ def load_csv(
     DataError
         With file, row and column, where a person has to repair or decide something.
     """
-    path, wanted = Path(path), {"text": text, "label": label} | ({"date": date} if date else {})
-    source = open_table(path, wanted, quoting)
+    wanted = {"text": text, "label": label} | ({"date": date} if date else {})
+    source = open_table(path, wanted, quoting)  # as it was given: Path would change a web address on Windows
+    path = source.path
     table = source.frame()
     table = table[(table != "").any(axis=1)]
     if table.empty:

@@ -255,7 +255,7 @@ def _json(path: Path) -> tuple[pa.Table, str]:
     if isinstance(found, dict):
         of_columns = found and all(isinstance(values, dict | list) for values in found.values())
         found = pd.DataFrame(found).to_dict("records") if of_columns else [found]
-    if not found or not all(isinstance(row, dict) for row in found):
+    if not isinstance(found, list) or not found or not all(isinstance(row, dict) for row in found):
         raise DataError(f"{path.name} is not a list of objects, such as {{'text': '...'}}. Export it again as records.")
     names = dict.fromkeys(name for row in found for name in row)
     return pa.table({name: _array([row.get(name) for row in found]) for name in names}), kind

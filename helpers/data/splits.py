@@ -207,9 +207,8 @@ def _warn_if_unbalanced(texts: pd.Series, placed: np.ndarray, shares: list[float
     class_off = (np.abs(of_class - placed.sum(axis=0) / rows.sum()) > TOLERANCE + rounding[:, None]).any(axis=1)
     largest = group == np.bincount(group).argmax()
     if (rows_off | class_off).any() and largest.sum() > 1:
-        shared = Counter(found for text in texts[largest] for found in dict.fromkeys(_runs(text, run))).most_common(1)[
-            0
-        ][0]
+        runs = Counter(found for text in texts[largest] for found in dict.fromkeys(_runs(text, run)))
+        [(shared, _)] = runs.most_common(1)
         sizes = ", ".join(f"{share:.0%}" for share in rows / rows.sum())
         warnings.warn(
             f"The parts have {sizes} of the rows, and their classes may differ in share: {largest.sum():,} of "

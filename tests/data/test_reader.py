@@ -167,8 +167,9 @@ def test_json_lines_of_two_rows_are_read_and_a_broken_line_is_named(file):
     assert open_table(path, {}).frame()["more"].tolist() == ["", "[1]"]
     with pytest.raises(DataError, match=r"Line 2 of d\.jsonl is not JSON"):
         open_table(file("d.jsonl", '{"text": "one"}\n{"text": \n'), {})
-    with pytest.raises(DataError, match="not a list of objects"):
-        open_table(file("d.json", "[1, 2]"), {})
+    for content in ("[1, 2]", "5", "true"):
+        with pytest.raises(DataError, match="not a list of objects"):
+            open_table(file("d.json", content), {})
 
 
 def test_excel_is_read_where_openpyxl_is_and_otherwise_the_way_to_csv_is_told(file, monkeypatch):
