@@ -77,6 +77,11 @@ print("downloaded", helpers.download(name))
 """
 
 
+def printed(capsys) -> str:
+    """What was printed, without the progress bars that were drawn over."""
+    return re.sub(r"[^\n]*\r", "", capsys.readouterr().out)
+
+
 def test_the_default_path_sends_the_hub_no_request(hub, monkeypatch):
     for name in [name for name in os.environ if name.startswith("HF_")]:
         monkeypatch.delenv(name)
@@ -97,7 +102,7 @@ def test_a_downloaded_model_lies_in_the_documented_layout(hub, learner, capsys):
         assert link.readlink() == settings.Path("..", "..", "blobs", file.etag)
     (settings.HUB_CACHE / repository(MINILM).name).unlink()  # a link of this test
     assert not huggingface_hub.scan_cache_dir(settings.HUB_CACHE).warnings
-    assert capsys.readouterr().out == ""
+    assert printed(capsys) == ""
 
 
 def test_a_name_that_is_there_needs_no_network(hub, learner):
@@ -213,7 +218,7 @@ def test_what_went_wrong_is_one_sentence_and_nothing_of_it_is_remembered(hub, le
     started = time.monotonic()
     assert helpers.download(NER) is False
     assert time.monotonic() - started < 20
-    [line] = capsys.readouterr().out.splitlines()
+    [line] = printed(capsys).splitlines()
     assert line.startswith(f"{NER} was not downloaded: the Hub {said}")
     assert not (repository(NER) / "refs" / "main").exists()
     hub.failures.clear()
@@ -225,12 +230,12 @@ def test_a_commit_that_the_hub_lost_is_said(hub, learner, capsys):
     files = hub.repositories[f"models/{NER}"].popitem()[1]
     hub.commit(f"models/{NER}", files | {"README.md": file_of("README.md", b"new")})
     assert not helpers.download(NER, files="*.md")
-    assert "no longer has the version in the cache" in capsys.readouterr().out
+    assert "no longer has the version in the cache" in printed(capsys)
 
 
 def test_a_pattern_that_fits_no_file_is_said(hub, learner, capsys):
     assert not helpers.download(NER, files="*.parquet")
-    assert "the Hub has no *.parquet" in capsys.readouterr().out
+    assert "the Hub has no *.parquet" in printed(capsys)
 
 
 def test_a_full_disk_is_one_sentence(hub, learner, capsys, tmp_path, monkeypatch):
@@ -238,7 +243,7 @@ def test_a_full_disk_is_one_sentence(hub, learner, capsys, tmp_path, monkeypatch
     program += "def full(*_, **__): raise OSError(errno.ENOSPC, 'No space left on device')\nmodule.http_get = full\n"
     patch_the_download(tmp_path, monkeypatch, program)
     assert not helpers.download(NER)
-    [line] = capsys.readouterr().out.splitlines()
+    [line] = printed(capsys).splitlines()
     assert "the Hub answers, but the disk is full: make room" in line
 
 
@@ -246,10 +251,10 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(hub, learner, capsys, tm
     (tmp_path / "file").touch()
     monkeypatch.setattr(settings, "HUB_CACHE", tmp_path / "file" / "huggingface")  # another user's
     assert not helpers.download(NER)
-    assert f"{settings.HUB_CACHE} cannot be written: set WORKSHOP_CACHE" in capsys.readouterr().out
+    assert f"{settings.HUB_CACHE} cannot be written: set WORKSHOP_CACHE" in printed(capsys)
     monkeypatch.setattr(settings, "CACHE", tmp_path / "file")
     assert not helpers.download(NER)
-    assert f"The cache {settings.CACHE} cannot be written" in capsys.readouterr().out
+    assert f"The cache {settings.CACHE} cannot be written" in printed(capsys)
 
 
 def test_where_links_cannot_be_made_files_take_their_place(hub, learner, tmp_path, monkeypatch):
@@ -282,7 +287,7 @@ def test_an_unknown_certificate_is_said_and_one_in_ssl_cert_file_is_trusted(
     monkeypatch.setenv("HF_ENDPOINT", hub.endpoint.replace("http:", "https:"))
     name, files = "cardiffnlp/tweet_sentiment_multilingual", "*.py"  # a small file, of the same host
     assert not helpers.download(name, repo_type="dataset", files=files)
-    assert "the Hub shows a certificate that is unknown here: set SSL_CERT_FILE" in capsys.readouterr().out
+    assert "the Hub shows a certificate that is unknown here: set SSL_CERT_FILE" in printed(capsys)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     assert helpers.download(name, repo_type="dataset", files=files)
 
@@ -299,10 +304,10 @@ def test_with_source_hub_the_original_takes_the_place_of_its_stand_in(hub, learn
     monkeypatch.setattr(settings.chosen, "source", "hub")
     hub.fail("refuse")
     assert helpers.model(NER) == str(settings.CACHE / "models" / "tiny-0.1.0")
-    sentence, named = capsys.readouterr().out.splitlines()
+    sentence, named = printed(capsys).splitlines()
     assert "the Hub cannot be reached" in sentence and named == f"In place of {NER}: a small stand-in."
     hub.failures.clear()
-    assert helpers.model(NER) == NER and capsys.readouterr().out == ""
+    assert helpers.model(NER) == NER and printed(capsys) == ""
     monkeypatch.setattr(settings.chosen, "source", "packages")
     assert helpers.model(NER) != NER
 
