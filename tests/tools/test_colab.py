@@ -181,7 +181,9 @@ def test_the_first_cell_stops_where_pip_fails(in_colab):
 
 
 def test_make_zip_packs_what_the_first_cell_looks_for(tmp_path):
-    recipe = subprocess.run(["make", "--dry-run", "zip"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    recipe = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "zip"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     command = recipe.strip().replace("workshop.zip", str(tmp_path / "workshop.zip"))
     subprocess.run(command, shell=True, cwd=ROOT, check=True)
     with zipfile.ZipFile(tmp_path / "workshop.zip") as archive:
