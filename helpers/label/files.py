@@ -7,12 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from helpers.data import reader
-from helpers.data.delimited import Delimited
+from helpers.data.delimited import BLOCK, Delimited
 from helpers.data.reader import DataError, Table
 
 ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".parquet")  # of outputs
 LABEL, PROBABILITY = "predicted_label", "probability_"
-BLOCK = 1 << 20  # bytes read at once
 
 
 class LabelError(ValueError):
