@@ -171,8 +171,27 @@ def test_published_results_are_consistent_where_rows_allow_a_check():
 
 def test_every_model_size_has_a_source():
     sizes = sets.table("model_sizes")
-    assert sizes["source"].notna().all()
+    assert sizes["source"].str.strip().astype(bool).all()
+    assert sizes["model"].is_unique
     assert sizes.set_index("model").loc["GPT-3", "parameters_millions"] == 175_000
+
+
+def test_model_sizes_are_positive_and_only_sparse_models_have_active_parameters():
+    sizes = sets.table("model_sizes")
+    assert (sizes["parameters_millions"] > 0).all()
+    assert set(sizes["kind"]) == {"dense", "sparse"}
+    active = sizes.dropna(subset=["active_millions"])
+    assert len(active) >= 5 and (active["kind"] == "sparse").all()
+    assert active["active_millions"].gt(0).all() and (active["active_millions"] < active["parameters_millions"]).all()
+
+
+def test_model_sizes_are_in_order_of_date_and_recent():
+    sizes = sets.table("model_sizes")
+    dates = pd.to_datetime(sizes["date"], format="%Y-%m")
+    assert dates.is_monotonic_increasing
+    assert dates.iloc[-1].year >= 2025
+    card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert f"{len(sizes)} language models, {dates.iloc[0]:%B %Y} to {dates.iloc[-1]:%B %Y}" in card
 
 
 def test_project_tables_are_plain_csv_in_utf_8():
