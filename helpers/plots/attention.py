@@ -1,4 +1,4 @@
-"""Plots of attention: heat maps, causal masks, a grid of all heads, and bertviz's views without a network."""
+"""Plots of attention: heat maps, a grid of all heads, and bertviz's views without a network."""
 
 import html
 import re
@@ -10,6 +10,7 @@ import torch
 from IPython.display import display
 
 from helpers.packages import catalogue
+from helpers.plots.sentences import causal_mask as causal_mask
 
 MAX_TOKENS = 100  # of an interactive view: its page grows with the square (512 tokens of BERT base: 285 MB)
 
@@ -80,27 +81,6 @@ def _write_numbers(ax: plt.Axes, matrix: np.ndarray, image) -> None:
         text = f"{value:.2f}" if np.isfinite(value) else "−∞"
         dark = np.isfinite(value) and image.norm(value) < 0.6
         ax.text(column, row, text, ha="center", va="center", fontsize=8, color="white" if dark else "black")
-
-
-def causal_mask(tokens: Sequence[str]) -> plt.Figure:
-    """Draw which keys each query may see in a causal model: itself and all to its left.
-
-    Parameters
-    ----------
-    tokens : sequence of str
-        Names of the rows and columns.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        For `helpers.plots.show`. Day 1, "Causal masks".
-    """
-    allowed = torch.ones(len(tokens), len(tokens)).tril()
-    figure = heatmap(allowed, tokens, title="may the row see the column?", numbers=False)
-    for row, column in np.ndindex(*allowed.shape):
-        word, color = ("yes", "black") if allowed[row, column] else ("no", "white")
-        figure.axes[0].text(column, row, word, ha="center", va="center", fontsize=8, color=color)
-    return figure
 
 
 def heads(attentions: Sequence[torch.Tensor], tokens: Sequence[str]) -> plt.Figure:

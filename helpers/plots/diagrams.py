@@ -1,29 +1,21 @@
-"""What every figure shares, its colors and how it is shown; and drawings of boxes and arrows."""
+"""How a figure is shown with its alternative text, and the diagrams of Day 1."""
 
 import io
 import warnings
 
 import matplotlib.pyplot as plt
 from IPython.display import display
-from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
 
-# Okabe and Ito (2008), "Color Universal Design": eight colors told apart with every kind of color vision.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-BLUE, LIGHT = COLORS[0], "#E8F1FA"
+from helpers.plots.architectures import day_map, families, layer, one_encoder_many_heads, transfer_learning
+from helpers.plots.figures import COLORS
+from helpers.plots.sentences import causal_mask, many_heads, masked_words, query_key_value, tokens_to_vectors
 
-# After matplotlib's own font, those of Linux, Windows and macOS that have other scripts, where they are installed.
-FONTS = (
-    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans Devanagari", "Noto Sans Bengali", "Noto Sans Tamil",
-    "Noto Sans Thai", "Noto Emoji", "WenQuanYi Zen Hei", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Nirmala UI",
-    "Leelawadee UI", "Segoe UI Emoji", "PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo", "Arial Unicode MS",
-)  # fmt: skip
-
-plt.rcParams["font.family"] = ["DejaVu Sans", *(font for font in FONTS if font in fontManager.get_font_names())]
-plt.rcParams["axes.prop_cycle"] = plt.cycler(color=COLORS)
-# viridis has even steps in lightness: it can be read in gray, too.
-plt.rcParams.update({"image.cmap": "viridis", "axes.spines.top": False, "axes.spines.right": False, "font.size": 10})
+__all__ = [
+    "COLORS", "causal_mask", "day_map", "families", "layer", "many_heads", "masked_words", "one_encoder_many_heads",
+    "query_key_value", "show", "tokens_to_vectors", "transfer_learning",
+]  # fmt: skip
 
 
 def show(figure: plt.Figure, alt: str) -> None:
@@ -80,28 +72,7 @@ def _read_no_formulas(figure: plt.Figure) -> None:
         text.set_parse_math(text in numbers)
 
 
-def transfer_learning() -> plt.Figure:
-    """Draw two routes to a classifier: pretraining and fine-tuning above, training from nothing below.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Day 1 shows it before it compares the two.
-    """
-    figure, ax = _canvas((9, 3), (-1.2, 11.4), (-1.5, 1.6))
-    boxes = {
-        "unlabeled text\n(books, Wikipedia, web)": (0, 1),
-        "pretraining\n(guess hidden words)": (3, 1),
-        "pretrained\nmodel": (5.6, 1),
-        "fine-tuning": (8, 1),
-        "your classifier": (10.4, 1),
-        "a few hundred\nlabeled texts": (8, -0.2),
-        "random numbers": (0, -1.1),
-        "training on many labeled texts": (5, -1.1),
-        "a classifier": (10.4, -1.1),
-    }
-    _draw(ax, boxes, [(0, 1), (1, 2), (2, 3), (3, 4), (5, 3), (6, 7), (7, 8)])
-    return figure
+BLUE, LIGHT = COLORS[0], "#E8F1FA"
 
 
 def architecture() -> plt.Figure:
