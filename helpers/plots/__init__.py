@@ -2,8 +2,8 @@
 
 from helpers.plots import diagrams, results, searches
 from helpers.plots.attention import head_view, heads, heatmap, model_view
-from helpers.plots.diagrams import COLORS, causal_mask, show
+from helpers.plots.figures import COLORS, show
 
 __all__ = [
-    "COLORS", "causal_mask", "diagrams", "head_view", "heads", "heatmap", "model_view", "results", "searches", "show",
+    "COLORS", "diagrams", "head_view", "heads", "heatmap", "model_view", "results", "searches", "show",
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.patches import Circle
 
-from helpers.plots.figures import EDGE, GRAY, KINDS, Box, arrow, box, canvas, chain, frame, label
+from helpers.plots.boxes import EDGE, GRAY, KINDS, Box, arrow, box, canvas, chain, frame, label
 
 
 def day_map() -> plt.Figure:

@@ -10,7 +10,6 @@ import torch
 from IPython.display import display
 
 from helpers.packages import catalogue
-from helpers.plots.sentences import causal_mask as causal_mask
 
 MAX_TOKENS = 100  # of an interactive view: its page grows with the square (512 tokens of BERT base: 285 MB)
 

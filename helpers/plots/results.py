@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.plots.diagrams import show
+from helpers.plots.figures import show
 
 
 def lengths(words: Mapping[str, Sequence[int]], title: str) -> None:

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from helpers.plots.diagrams import show
+from helpers.plots.figures import show
 
 
 def sweeps(table: pd.DataFrame, default: Mapping[str, float], ylabel: str, title: str) -> None:

@@ -9,7 +9,8 @@ import torch
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.path import Path
 
-from helpers.plots.figures import COLORS, EDGE, GRAY, KINDS, Box, arrow, box, canvas, chain, columns, label, widths
+from helpers.plots.boxes import EDGE, GRAY, KINDS, Box, arrow, box, canvas, chain, columns, label, widths
+from helpers.plots.figures import COLORS
 
 FILL = KINDS["step"]["facecolor"]
 LINE = 12  # points: the line of a weight of 1

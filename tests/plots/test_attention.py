@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.plots import attention, diagrams
+from helpers.plots import attention, diagrams, figures
 
 
 def sentence_of(layers=2, heads=3, tokens=4):
@@ -51,7 +51,7 @@ def test_a_heat_map_of_other_names_is_refused_with_both_sizes():
 
 
 def test_the_causal_mask_allows_what_is_to_the_left():
-    words = [text.get_text() for text in attention.causal_mask(["a", "b", "c"]).axes[0].texts]
+    words = [text.get_text() for text in diagrams.causal_mask(["a", "b", "c"]).axes[0].texts]
     assert words == ["yes", "no", "no", "yes", "yes", "no", "yes", "yes", "yes"]
 
 
@@ -123,14 +123,14 @@ def test_attention_of_another_sentence_is_refused():
 
 
 def test_a_figure_without_an_alternative_text_is_refused():
-    figure = attention.causal_mask(["a"])
+    figure = diagrams.causal_mask(["a"])
     with pytest.raises(ValueError, match="alternative text"):
-        diagrams.show(figure, " ")
+        figures.show(figure, " ")
 
 
 def test_a_figure_carries_its_alternative_text(monkeypatch):
     shown = {}
-    monkeypatch.setattr(diagrams, "display", lambda content, **options: shown.update(content=content, **options))
-    diagrams.show(attention.causal_mask(["a"]), "One cell.")
+    monkeypatch.setattr(figures, "display", lambda content, **options: shown.update(content=content, **options))
+    figures.show(diagrams.causal_mask(["a"]), "One cell.")
     assert shown["metadata"]["image/png"]["alt"] == shown["content"]["text/plain"] == "One cell."
     assert shown["content"]["image/png"].startswith(b"\x89PNG")

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from helpers.metrics import calibration_table
-from helpers.plots import diagrams, results, searches
+from helpers.plots import results, searches
 
 NAMES = ["$$", r"$\x$ and $", "a $5 or $6 price"]
 OTHER_SCRIPTS = ["政府", "सरकार", "حكومة", "😀"]
@@ -23,7 +23,9 @@ OTHER_SCRIPTS = ["政府", "सरकार", "حكومة", "😀"]
 def shown(monkeypatch):
     """The figures that were shown, with their alternative texts; not closed, so that a test can look into them."""
     figures = []
-    monkeypatch.setattr(diagrams, "display", lambda content, **options: figures.append((plt.gcf(), content)))
+    monkeypatch.setattr(
+        "helpers.plots.figures.display", lambda content, **options: figures.append((plt.gcf(), content))
+    )
     monkeypatch.setattr(plt, "close", lambda figure: None)
     yield figures
     monkeypatch.undo()
