@@ -1,8 +1,8 @@
 """Exercises of the notebooks: checking an answer with a question that leads on, hints, solutions, progress.
 
     answer = ...
-    exercise = helpers.exercises.get("day1-padding")
-    exercise.check(answer, three=three, tokenizer=tokenizer)
+    exercise = helpers.exercises.get("day1-tokens")
+    exercise.check(answer, tokenizers=tokenizers)
 
 Questions, hints and solutions are in data/exercises/, one file a day. The right answer is what the solution computes
 from the notebook's own variables, so it fits every source and size. What an exercise consists of: CONTRIBUTING.md.
@@ -161,7 +161,7 @@ def get(name: str) -> Exercise:
     Parameters
     ----------
     name : str
-        Such as "day1-padding".
+        Such as "day1-tokens".
 
     Returns
     -------

@@ -36,7 +36,7 @@ def add(names: Iterable[str], folder: Path | None = None) -> None:
     Parameters
     ----------
     names : iterable of str
-        Such as ["day1-padding"].
+        Such as ["day1-tokens"].
     folder : Path, optional
         Where the file lies; outputs/ by default.
 

@@ -5,6 +5,7 @@ import re
 from fractions import Fraction
 from functools import cache
 
+import day1_variables
 import exercise_notebooks
 import nbformat
 import numpy as np
@@ -18,12 +19,13 @@ from helpers.exercises import answers, check, progress
 from tools.notebooks import exercises
 
 ALL = check.names()
+VARIABLES = exercise_notebooks.VARIABLES | {"day1": day1_variables.variables}
 WRONG = [(name, place) for name in ALL for place in range(len(check.get(name).wrong))]
 
 
 @cache
 def variables(day: str) -> dict:
-    return exercise_notebooks.VARIABLES[day]()
+    return VARIABLES[day]()
 
 
 def given(name: str) -> dict:
@@ -132,23 +134,26 @@ def test_no_answer_raises_and_no_garbage_is_right(name, reply):
 FORMS = {
     "day1-uses": [(0.6, 0.3), np.array([0.6, 0.3]), ["60%", "30 %"], [60, 30], "0.6, 0.3", torch.tensor([0.6, 0.3]), 
                   {"precision": 0.6, "recall": 0.3}, ["0,6", "0,3"], [Fraction(3, 5), "3/10"], "60% and 30%"],
-    "day1-padding": [63, 63.0, "63", " 63 tokens", np.int64(63), torch.tensor(63), np.array([63]), [63]],
-    "day1-context": [
-        [1 / 3] * 3, (0.33, 0.33, 0.33), 1 / 3, 0.33, "one third", "1/3", "33%", 33.3, "0.33",
-        np.float32(0.3333), Fraction(1, 3),
-    ],
-    "day1-lm": [
-        "b", "B", " b) ", "(b)", "b.", ["b"], "**b**",
-        "b: The order of the tokens stays; the first one gets a lower probability than before.",
+    "day1-first": [
+        ["The cruel war is finally over.", "positive"], ("What an excellent way to ruin the schools.", " Negative. "),
     ],
     "day1-tokens": [
-        "gerrymandering", " Gerrymandering ", "Bundesverfassungsgericht", "antidisestablishmentarianism",
-        ["gerrymandered"], np.array(["heteronormativity"]),
+        ["WE WILL MAKE AMERICA GREAT AGAIN", "wordpiece", " sentencepiece "],
+        ("Os deputados votaram contra a reforma da previdência social.", "sentencepiece", "byte-level BPE"),
+        ["Министр подал в отставку после выборов", "sentencepiece", "WordPiece"],
+    ],
+    "day1-coordinates": [
+        (5, 5), "5, 5", np.array([5.5, 4.5]), torch.tensor([6, 5]), {"x": 5, "y": 5}, ["5", "4.5"], (4.5, 3.5),
+    ],
+    "day1-looking": [[4, 0], "4, 0", np.array([4.0, 0.0]), torch.tensor([4, 0]), ["4", "0"]],
+    "day1-lm": [
+        "Beijing is the capital city of", ["We went to Beijing, the capital of"], "The Communist Party of",
     ],
     "day1-masked": [
-        ["The prime [MASK] of Canada spoke to the members of parliament.", " Minister "],
-        ("The prime [MASK] resigned after losing the confidence vote.", "minister."),
+        ["The supreme [MASK] met this week.", "The city [MASK] met this week."],
+        ("He lives in Paris, the capital of [MASK].", "He lives in Rome, the capital of [MASK]."),
     ],
+    "day1-labels": [30, 30.0, "30", "30 labels", np.int64(30), torch.tensor(30), [30]],
     "day2-majority": [0.41, 0.412, "0.41", "41 %", 41.2, 7 / 17],
     "day2-batches": [(52, 4), "52 and 4", np.array([52, 4]), [52.0, "4"], pd.Series([52, 4])],
     "day2-lora": [37634, "37,634", 37634.0, np.float64(37634)],
@@ -184,18 +189,18 @@ def test_a_function_that_stops_or_forgets_return_is_told_so(reply):
 
 
 def test_the_wrong_kind_of_answer_gets_a_clear_sentence(reply):
-    assert reply("day1-padding", "many").strip() == "The answer should be a number; yours is a text in quotes."
+    assert reply("day1-labels", "many").strip() == "The answer should be a number; yours is a text in quotes."
     assert reply("day1-uses", 0.6).strip() == "The answer should be a list of 2 numbers; yours is a number."
     assert "should be a function; yours is True or False" in reply("day1-causal", True)
 
 
 def test_an_unlisted_wrong_answer_is_sent_to_the_hints(reply):
-    assert reply("day1-padding", 1234).strip() == "Not yet. exercise.hint() gives a hint."
+    assert reply("day2-steps", 1234).strip() == "Not yet. exercise.hint() gives a hint."
 
 
 def test_variables_that_do_not_fit_lead_back_to_the_top_of_the_section(capsys):
-    check.get("day1-padding").check(63)
-    check.get("day1-padding").check(63, three=None, tokenizer=None)
+    check.get("day1-labels").check(30)
+    check.get("day1-labels").check(30, compare=None)
     assert capsys.readouterr().out.count("Run this section from its top.") == 2
 
 
@@ -212,7 +217,7 @@ def test_hints_come_one_by_one_and_run_out_gracefully(name, capsys):
 
 
 def test_a_cell_that_is_run_again_goes_on_with_the_hints():
-    assert check.get("day1-padding") is check.get("day1-padding")
+    assert check.get("day1-tokens") is check.get("day1-tokens")
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -225,8 +230,8 @@ def test_the_printed_solution_runs_with_the_variables_of_the_section(name, capsy
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():
-    with pytest.raises(ValueError, match="Did you mean 'day1-padding'"):
-        check.get("day1-pading")
+    with pytest.raises(ValueError, match="Did you mean 'day1-tokens'"):
+        check.get("day1-tokns")
     with pytest.raises(ValueError, match="There is no exercise"):
         check.get("../day1")
 

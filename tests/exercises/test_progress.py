@@ -16,11 +16,11 @@ def outputs(tmp_path, monkeypatch):
 
 @pytest.fixture
 def reply(capsys):
-    """What check() prints for an answer to "day1-lm", whose right answer is "b" and needs nothing of the notebook."""
+    """What check() prints for an answer to "day1-uses", which needs nothing from the notebook."""
 
-    def asked(answer="b"):
+    def asked(answer=(0.6, 0.3)):
         capsys.readouterr()
-        check.get("day1-lm").check(answer)
+        check.get("day1-uses").check(answer)
         return capsys.readouterr().out
 
     return asked
@@ -28,11 +28,13 @@ def reply(capsys):
 
 def test_progress_is_counted_by_day_and_survives(reply, outputs):
     total = len(check.names("day1"))
-    assert f"\nDay 1: 1 of {total} done" in reply("b")
-    assert f"\nDay 1: 1 of {total} done" in reply("b")  # once is enough
-    progress.add(["day1-padding", "day3-flips"])
-    reply("a")  # a wrong answer later takes nothing away
-    assert json.loads((outputs / "exercises.json").read_text()) == {"solved": ["day1-lm", "day1-padding", "day3-flips"]}
+    assert f"\nDay 1: 1 of {total} done" in reply()
+    assert f"\nDay 1: 1 of {total} done" in reply()  # once is enough
+    progress.add(["day1-tokens", "day3-flips"])
+    reply((0.3, 0.6))  # a wrong answer later takes nothing away
+    assert json.loads((outputs / "exercises.json").read_text()) == {
+        "solved": ["day1-tokens", "day1-uses", "day3-flips"]
+    }
     assert check.progress("day1") == f"Day 1: 2 of {total} done"
     assert check.progress("day3") == f"Day 3: 1 of {len(check.names('day3'))} done"
 
