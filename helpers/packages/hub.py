@@ -15,7 +15,7 @@ from helpers.packages.wheels import SourceError, run_with_bar
 def download(name: str, repo_type: str = "model", files: str | list[str] | None = None) -> bool:
     """Bring a model or a data set of the Hugging Face Hub into the workshop's cache, with a progress bar.
 
-    Taught on Day 1, "Off the shelf: which model for what".
+    Taught on Day 1, "What BERT is for".
 
     Parameters
     ----------

@@ -77,19 +77,23 @@ def _folder(stand_in: StandIn) -> Path:
     return place
 
 
-def _pretraining_name() -> str:
-    from helpers.packages import heads
+def _on_minilm(what: str, kind: str) -> StandIn:
+    """The encoder with what this project trained on it. kind: of helpers.packages.heads.CHECKPOINTS."""
 
-    return f"minilm-pretraining-{heads.fingerprint()}"
+    def name() -> str:
+        from helpers.packages import heads
 
+        file, _ = heads.CHECKPOINTS[kind]
+        return f"minilm-{kind}-{heads.fingerprint(file)}"
 
-def _make_pretraining(folder: Path) -> None:
-    """The encoder with the pretraining heads in data/."""
-    from helpers.packages import heads
+    def make(folder: Path) -> None:
+        from helpers.packages import heads
 
-    catalogue.published("minilm")
-    snapshot = catalogue.repository_folder(MINILM) / "snapshots" / catalogue.entry("minilm")["commit"]
-    heads.build(snapshot, folder)
+        catalogue.published("minilm")
+        snapshot = catalogue.repository_folder(MINILM) / "snapshots" / catalogue.entry("minilm")["commit"]
+        heads.build(snapshot, folder, *heads.CHECKPOINTS[kind])
+
+    return StandIn(f"MiniLM {what}", "minilm", name, make)
 
 
 def _make_smollm2(folder: Path) -> None:
@@ -124,9 +128,14 @@ def _student(entry: str) -> StandIn:
 
 MINILM = catalogue.entry("minilm")["repository"]
 STAND_INS = {
-    "google-bert/bert-base-uncased": StandIn(
-        "MiniLM with heads for masked words and next sentences that this project trained",
-        "minilm", _pretraining_name, _make_pretraining,
+    "google-bert/bert-base-uncased": _on_minilm(
+        "with heads for masked words and next sentences that this project trained", "pretraining"
+    ),
+    "distilbert/distilbert-base-uncased-finetuned-sst-2-english": _on_minilm(
+        "fine-tuned by this project on movie reviews", "sentiment"
+    ),
+    "dslim/bert-base-NER": _on_minilm(
+        "fine-tuned by this project to find the names that spaCy finds in news and speeches", "entities"
     ),
     "HuggingFaceTB/SmolLM2-135M-Instruct": StandIn(
         "the same model from a file of 4 bits a weight, so its numbers differ a little",

@@ -158,7 +158,7 @@ def many_heads(width: int, heads: int) -> plt.Figure:
         if number is None:
             label(ax, 3.55, y, "…")
             continue
-        piece = box(ax, 2.4, y, f"head {number}:\n{width // heads} numbers", 1.15, 0.5)
+        piece = box(ax, 2.4, y, f"head {number - 1}:\n{width // heads} numbers", 1.15, 0.5)
         table = _table(ax, 3.55, y, (number - 1) % 4 if number < heads else 3)
         result = box(ax, 4.5, y, f"{width // heads}", 0.55, 0.36)
         chain(ax, [start, piece, table, result, joined])

@@ -5,7 +5,6 @@ import re
 from fractions import Fraction
 from functools import cache
 
-import day1_variables
 import exercise_notebooks
 import nbformat
 import numpy as np
@@ -19,13 +18,12 @@ from helpers.exercises import answers, check, progress
 from tools.notebooks import exercises
 
 ALL = check.names()
-VARIABLES = exercise_notebooks.VARIABLES | {"day1": day1_variables.variables}
 WRONG = [(name, place) for name in ALL for place in range(len(check.get(name).wrong))]
 
 
 @cache
 def variables(day: str) -> dict:
-    return VARIABLES[day]()
+    return exercise_notebooks.VARIABLES[day]()
 
 
 def given(name: str) -> dict:
@@ -138,9 +136,9 @@ FORMS = {
         ["The cruel war is finally over.", "positive"], ("What an excellent way to ruin the schools.", " Negative. "),
     ],
     "day1-tokens": [
-        ["WE WILL MAKE AMERICA GREAT AGAIN", "wordpiece", " sentencepiece "],
-        ("Os deputados votaram contra a reforma da previdência social.", "sentencepiece", "byte-level BPE"),
-        ["Министр подал в отставку после выборов", "sentencepiece", "WordPiece"],
+        ["WE WILL MAKE AMERICA GREAT AGAIN", "wordpiece", " SentencePiece "],
+        ("Os deputados votaram contra a reforma da previdência social.", "SentencePiece", "byte-level BPE"),
+        ["Министр подал в отставку после выборов", "SentencePiece", "WordPiece"],
     ],
     "day1-coordinates": [
         (5, 5), "5, 5", np.array([5.5, 4.5]), torch.tensor([6, 5]), {"x": 5, "y": 5}, ["5", "4.5"], (4.5, 3.5),

@@ -104,7 +104,7 @@ def test_every_section_opens_with_its_question_and_closes_with_key_points(path):
     sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
     for section in sections:
         title = section.splitlines()[0]
-        if title == "Set-up" or title.startswith("What you take from Day"):
+        if title in ("Set-up", "Going deeper") or title.startswith("What you take from Day"):
             continue
         assert re.search(r"\*In this section:\* .+\(\d+ minutes\)", section), title
         assert "**Key points**" in section, title
@@ -118,6 +118,24 @@ def test_links_inside_lead_to_sections_and_files_that_exist(path):
                 assert target[1:] in anchors, target
             elif not target.startswith("https://"):
                 assert (path.parent / target.split("#")[0]).exists(), target
+
+
+def words_of(cell) -> int:
+    text = re.sub(r"\$\$.*?\$\$|\]\([^)]*\)", "", cell.source, flags=re.DOTALL)  # without formulas and addresses
+    return sum(bool(re.search(r"\w", word)) for word in text.split())
+
+
+def test_core_and_second_half_are_as_short_as_a_class_needs(path):
+    """Code cells and words; set-up, exercises and diagrams do not count."""
+    limits = {"day1": [(60, 4500), (45, 2500)]}.get(path.stem.split("_")[0], [])
+    cells = nbformat.read(path, as_version=4).cells
+    ids = [cell["id"] for cell in cells]
+    if limits:
+        begin, deeper, end = (ids.index(each) for each in ("first", "deeper", "closing"))
+        for half, (most_cells, most_words) in zip((cells[begin:deeper], cells[deeper:end]), limits, strict=True):
+            half = [cell for cell in half if "-exercise" not in cell["id"] and "plots.diagrams" not in cell.source]
+            assert sum(cell.cell_type == "code" for cell in half) <= most_cells
+            assert sum(words_of(cell) for cell in half if cell.cell_type == "markdown") <= most_words
 
 
 def test_cells_are_short(path):

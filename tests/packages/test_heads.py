@@ -144,7 +144,7 @@ def test_fifteen_in_a_hundred_are_masked_by_berts_rule(tokenizer):
 
 
 def test_a_missing_file_says_how_to_get_it_back(tmp_path):
-    with pytest.raises(SourceError, match=r"git checkout -- data/heads.safetensors.*tools.heads.train"):
+    with pytest.raises(SourceError, match=r"git checkout -- data/heads.safetensors.*train it again"):
         heads.fingerprint(tmp_path / "heads.safetensors")
 
 

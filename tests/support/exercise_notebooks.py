@@ -23,8 +23,9 @@ def run_cells(day: str, *ids: str) -> dict:
 
 
 def day1() -> dict:
-    cells = ["setup-imports", "tokens-load", "ids-padding", "context-by-hand", "masked-load"]
-    return run_cells("day1", *cells, "classify-data", "classify-embed", "classify-nearest")
+    cells = ["setup-imports", "first-sentiment", "tokens-load", "coordinates-plot"]
+    cells += ["looking-attentions", "looking-search", "looking-wide", "lm-load", "lm-next", "masked-load"]
+    return run_cells("day1", *cells, "classify-data", "classify-embed", "classify-nearest", "classify-compare")
 
 
 def day2() -> dict:

@@ -16,6 +16,7 @@ from tokenizers import ByteLevelBPETokenizer, Tokenizer, models, normalizers, pr
 from helpers.packages import catalogue
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+DISTILBERT = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -59,9 +60,13 @@ def minilm(folder: Path) -> None:
 
 
 def _distilbert(folder: Path, labels: list[str]) -> None:
-    size = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
-    config = hf.DistilBertConfig(**size, **_uncased_words(folder), **_labels(labels))
+    config = hf.DistilBertConfig(**DISTILBERT, **_uncased_words(folder), **_labels(labels))
     _save(hf.DistilBertForSequenceClassification(config), folder)
+
+
+def distilbert_answers(folder: Path) -> None:
+    config = hf.DistilBertConfig(**DISTILBERT, **_uncased_words(folder))
+    _save(hf.DistilBertForQuestionAnswering(config), folder)
 
 
 def distilbert_sentiment(folder: Path) -> None:
@@ -147,6 +152,7 @@ REPOSITORIES = {
     "Helsinki-NLP/opus-mt-de-en": lambda folder: _save(marian(folder, "pt", "en"), folder, only_bin=True),
     "distilbert/distilbert-base-uncased-finetuned-sst-2-english": distilbert_sentiment,
     "typeform/distilbert-base-uncased-mnli": distilbert_entailment,
+    "distilbert/distilbert-base-cased-distilled-squad": distilbert_answers,
     "dslim/bert-base-NER": entities,
     "vinai/bertweet-base": bertweet,
 }

@@ -20,16 +20,16 @@ GLOSSARY = ROOT / "GLOSSARY.md"
 ENTRY = re.compile(r"^### (.+)\n\n(.+?)(?: Also: ([^.]+)\.)? \*Day (\d): (.+)\*$", flags=re.MULTILINE)
 LINK = re.compile(r"\[([^\[\]]+)\]\(\.\./GLOSSARY\.md#[^)]*\)")
 # Never touched: code, formulas, links, headings, tables, the lines that open and close a section, exercises.
-KEPT = re.compile(
+UNTOUCHED = re.compile(
     r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|\[[^\]]*\]\([^)]*\)|^(?:#|\||\*In this|\*\*Key)[^\n]*$",
     flags=re.MULTILINE | re.DOTALL,
 )
 # Words of everyday language: linked only where they are bold.
 EVERYDAY = {
-    "accuracy", "attend", "balanced", "body", "budget", "dense", "dictionary", "embed", "generate", "gradient", "head",
-    "importance", "instruct", "key", "leak", "loss", "macro", "normalised", "objective", "position", "precision",
-    "query", "recall", "reference", "segment", "shape", "signature", "sparse", "storage", "student", "study", "test",
-    "threshold", "training", "trial", "unknown", "validation", "value", "weighted", "width",
+    "accuracy", "balanced", "body", "budget", "dense", "dictionary", "generate", "gradient", "head", "importance",
+    "instruct", "key", "leak", "loss", "macro", "objective", "position", "precision", "query", "recall", "reference",
+    "segment", "shape", "signature", "sparse", "storage", "student", "study", "test", "threshold", "training", "trial",
+    "unknown", "validation", "value", "weighted", "weighted average", "width",
 }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def terms() -> list[Term]:
 
 def prose(source: str) -> str:
     """Markdown in which everything that is never touched is blanked out, at the same length."""
-    return KEPT.sub(lambda match: "\0" * len(match[0]), source)
+    return UNTOUCHED.sub(lambda match: "\0" * len(match[0]), source)
 
 
 def sections_of(notebook: nbformat.NotebookNode) -> list[tuple[str, nbformat.NotebookNode]]:
