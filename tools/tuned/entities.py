@@ -8,6 +8,7 @@ Takes about 20 minutes on one core, and four more for the teacher.
 """
 
 import json
+import random
 import shutil
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 from helpers.packages import heads
@@ -25,25 +26,27 @@ from helpers.settings import OUTPUTS
 from tools.heads.eval import IGNORED
 from tools.heads.model import encoder
 from tools.tuned import labels, texts
-from tools.tuned.low_rank import changes, freeze, start_from
+from tools.tuned.low_rank import changes, freeze
 from tools.tuned.training import Settings, fit
 
 FOLDER = OUTPUTS / "tuned"
-SENTENCES, TEACHER = FOLDER / "sentences.jsonl", FOLDER / "teacher.jsonl"
+SENTENCES, TEACHER, TRAINED = FOLDER / "sentences.jsonl", FOLDER / "teacher.jsonl", FOLDER / "entities.safetensors"
 FILE, _ = heads.CHECKPOINTS["entities"]
+NEWS, SPEECHES = 38_000, 14_000  # sentences that the teacher labels
 EMPTY = 0.35  # share of the sentences without a name that are trained on
-FIRST = Settings(rank=20, rate=1e-3, epochs=2)
-SECOND = Settings(rank=20, rate=7e-4, epochs=1, batch=64)  # goes on from the first; see AGREEMENT
-TRAINED = {FIRST: FOLDER / "entities-1.safetensors", SECOND: FOLDER / "entities-2.safetensors"}
-AGREEMENT = 1.0  # weight of the loss where the tokens of one word disagree on its type
+CHOSEN = Settings(rank=20, rate=1e-3, epochs=2)
 CLASSES = heads.ENTITIES["label2id"]  # O, B-PER, I-PER, ...
-KINDS = torch.eye(4)[[0, 1, 1, 2, 2, 3, 3]]  # (classes, types): O, PER, ORG, LOC
 
 
 def write_sentences() -> None:
-    """All sentences, for the teacher."""
+    """A random sample of all sentences for the teacher, and all that were annotated."""
+    every = texts.sentences(texts.documents())
+    order = list(every.index)
+    random.Random(0).shuffle(order)
+    mixed, is_news = every.loc[order], every.loc[order, "kind"] == "news"
+    chosen = [mixed[is_news].head(NEWS), mixed[~is_news].head(SPEECHES), every[every["id"].isin(texts.gold()["id"])]]
     FOLDER.mkdir(parents=True, exist_ok=True)
-    texts.sentences(texts.documents()).to_json(SENTENCES, orient="records", lines=True)
+    pd.concat(chosen).drop_duplicates("id").to_json(SENTENCES, orient="records", lines=True)
     print(f"wrote {SENTENCES}")
 
 
@@ -75,22 +78,6 @@ def some_empty(frame: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return frame[(frame["spans"].map(len) > 0) | (rng.random(len(frame)) < EMPTY)]
 
 
-def disagreement(logits: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-    """How far the types of later tokens of a word are from those of its first token: from 0 to 2, on average.
-
-    Parameters
-    ----------
-    logits : Tensor
-        (sentences, tokens, classes)
-    first : Tensor
-        (sentences, tokens), the place of the first token of each token's word.
-    """
-    kinds = logits.float().softmax(-1) @ KINDS  # (sentences, tokens, types)
-    apart = (kinds - kinds.gather(1, first[..., None].expand_as(kinds))).abs().sum(-1)
-    later = first != torch.arange(first.shape[1])
-    return apart[later].mean() if later.any() else apart.sum() * 0
-
-
 def model_of(chosen: Settings) -> torch.nn.Module:
     """The encoder with a fresh head, ready for training."""
     torch.manual_seed(chosen.seed)
@@ -107,32 +94,22 @@ def model_of(chosen: Settings) -> torch.nn.Module:
     return model
 
 
-def first_tokens(words: list[int | None]) -> list[int]:
-    """For each token of a sentence, the place of the first token of its word. words: from the tokenizer's word_ids."""
-    return [place if word is None else words.index(word) for place, word in enumerate(words)]
-
-
 def train(chosen: Settings, frame: pd.DataFrame, held_out: pd.DataFrame, tokenizer) -> torch.nn.Module:
     """The trained model. After each epoch, how well it imitates the teacher on held-out sentences is printed."""
     frame = some_empty(frame, np.random.default_rng(chosen.seed))
     print(f"{len(frame)} sentences", flush=True)
     model = model_of(chosen)
-    if chosen == SECOND:
-        start_from(model, load_file(TRAINED[FIRST]))
     read = tokenizer(frame["text"].tolist(), return_offsets_mapping=True)
     truth = [tags(offsets, spans) for offsets, spans in zip(read["offset_mapping"], frame["spans"], strict=True)]
-    firsts = [first_tokens(read.word_ids(row)) for row in range(len(frame))]
     lengths = np.array([len(ids) for ids in read["input_ids"]])
 
     def loss_of(rows: np.ndarray) -> torch.Tensor:
         ids = torch.zeros(len(rows), lengths[rows].max(), dtype=torch.long)  # (sentences, tokens); 0 is padding
-        wanted, first = torch.full_like(ids, IGNORED), torch.arange(ids.shape[1]).repeat(len(rows), 1)
+        wanted = torch.full_like(ids, IGNORED)
         for place, row in enumerate(rows):
             ids[place, : lengths[row]] = torch.tensor(read["input_ids"][row])
             wanted[place, : lengths[row]] = torch.tensor(truth[row])
-            first[place, : lengths[row]] = torch.tensor(firsts[row])
-        out = model(input_ids=ids, attention_mask=(ids > 0).long(), labels=wanted)
-        return out.loss + (AGREEMENT * disagreement(out.logits, first) if chosen == SECOND else 0)
+        return model(input_ids=ids, attention_mask=(ids > 0).long(), labels=wanted).loss
 
     def evaluate() -> str:
         some = held_out.head(600)
@@ -161,11 +138,11 @@ def judge(gold: list[set[labels.Span]], predicted: list[set[labels.Span]]) -> di
 def ship(frame: pd.DataFrame, held_out: pd.DataFrame, gold: pd.DataFrame, tokenizer) -> None:
     """Write the changes to data/, with what a learner's copy of the model finds in the annotated sentences."""
     with tempfile.TemporaryDirectory() as folder:
-        heads.build(encoder(), Path(folder), TRAINED[SECOND], heads.ENTITIES)
+        heads.build(encoder(), Path(folder), TRAINED, heads.ENTITIES)
         model = AutoModelForTokenClassification.from_pretrained(folder).eval()
     imitation = judge(held_out["spans"].tolist(), predict(model, tokenizer, held_out["text"].tolist()))
     card = {
-        "settings": asdict(SECOND),
+        "settings": asdict(CHOSEN),
         "sentences": {"labeled": len(frame), "held_out": len(held_out)},
         "imitation_f1": {kind: score["f1"] for kind, score in imitation.items()},
     }
@@ -177,7 +154,7 @@ def ship(frame: pd.DataFrame, held_out: pd.DataFrame, gold: pd.DataFrame, tokeni
             "teacher made consistent": rows["spans_teacher"].tolist(),
         }
         card[f"{part} set"] = {who: judge(rows["spans"].tolist(), spans) for who, spans in found.items()}
-    shutil.copy(TRAINED[SECOND], FILE)
+    shutil.copy(TRAINED, FILE)
     FILE.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(card, indent=2))
 
@@ -191,9 +168,7 @@ def main(step: str) -> None:
     gold = texts.gold().merge(held_out[["id", "text", "raw", "spans"]], on="id", suffixes=("", "_teacher"))
     held_out = held_out[~held_out["id"].isin(gold["id"])]
     if step == "train":
-        for chosen, file in TRAINED.items():
-            if not file.exists():
-                save_file(changes(train(chosen, frame, held_out, tokenizer)), file)
+        save_file(changes(train(CHOSEN, frame, held_out, tokenizer)), TRAINED)
     else:
         ship(frame, held_out, gold, tokenizer)
 

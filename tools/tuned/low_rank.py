@@ -1,7 +1,5 @@
 """Low-rank changes of a BERT (LoRA, Hu et al. 2021, with peft): frozen matrices, thin trained products."""
 
-from collections.abc import Iterator
-
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import nn
@@ -27,19 +25,10 @@ def freeze(model: nn.Module, rank: int) -> None:
 
 def changes(model: nn.Module) -> dict[str, torch.Tensor]:
     """What was trained, in float16, under the names that `helpers.packages.heads.merge` reads."""
-    return {name: weight.detach().half().contiguous() for name, weight in _free(model)}
-
-
-def start_from(model: nn.Module, found: dict[str, torch.Tensor]) -> None:
-    """Give the free weights of a model the values of such `changes`."""
-    for name, weight in _free(model):
-        weight.data.copy_(found[name])
-
-
-def _free(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """The weights that are trained, with the names under which they ship."""
+    found = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
             for theirs, ours in NAMES.items():
                 name = name.replace(theirs, ours)
-            yield name, weight
+            found[name] = weight.detach().half().contiguous()
+    return found
