@@ -1,8 +1,8 @@
 """Label sentences with spaCy's medium English pipeline, in an environment of its own (see entities.py).
 
-    python3.12 -m venv /tmp/teacher
-    /tmp/teacher/bin/pip install --require-hashes --requirement tools/tuned/teacher.txt
-    /tmp/teacher/bin/python tools/tuned/teacher.py outputs/tuned/sentences.jsonl outputs/tuned/teacher.jsonl
+    python3.12 -m venv outputs/teacher
+    outputs/teacher/bin/pip install --require-hashes --requirement tools/tuned/teacher.txt
+    outputs/teacher/bin/python tools/tuned/teacher.py outputs/tuned/sentences.jsonl outputs/tuned/teacher.jsonl
 
 Reads and writes JSON lines: {"id", "text"} becomes {"id", "entities": [[first character, end, spaCy's type], ...]}.
 """
