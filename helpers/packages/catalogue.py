@@ -134,6 +134,11 @@ def published(name: str) -> str:
     return found["repository"]
 
 
+def snapshot(name: str) -> Path:
+    """The folder of the checkpoint that `published` has put into the Hugging Face cache."""
+    return repository_folder(published(name)) / "snapshots" / entry(name)["commit"]
+
+
 def _read(ref: Path) -> str | None:
     """The commit that a file of refs/ holds; None where there is none."""
     return ref.read_text(encoding="utf-8") if ref.is_file() else None

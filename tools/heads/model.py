@@ -17,9 +17,7 @@ from tools.heads.text import Corpus
 
 def encoder() -> Path:
     """The folder of the encoder that everything starts from."""
-    catalogue.published("minilm")
-    found = catalogue.entry("minilm")
-    return catalogue.repository_folder(found["repository"]) / "snapshots" / found["commit"]
+    return catalogue.snapshot("minilm")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ sets that a notebook tests on, none of the Commons speeches. Whole documents are
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,13 +28,16 @@ def normalize(text: str) -> str:
     return " ".join(re.findall(r"\w+", without)) or text
 
 
-def documents() -> pd.DataFrame:
+def documents(kinds: dict[str, Callable[[], pd.DataFrame]] | None = None) -> pd.DataFrame:
     """Every document once, with columns kind (str), text (str) and held_out (bool).
+
+    kinds: the reader of each kind of text; by default those of the pretraining, KINDS.
 
     A document is held out by the hash of its words, whatever else is read. Documents that share a run of 20 words
     with a held-out one (reprints, quotes) are neither: they are left out.
     """
-    frame = pd.concat([reader().assign(kind=kind) for kind, reader in KINDS.items()], ignore_index=True)
+    readers = (KINDS if kinds is None else kinds).items()
+    frame = pd.concat([reader().assign(kind=kind) for kind, reader in readers], ignore_index=True)
     frame["text"] = frame["text"].str.replace(r"\s+", " ", regex=True).str.strip()
     words = frame["text"].map(normalize)
     frame = frame[~words.duplicated() & (words.str.len() > 0)].copy()

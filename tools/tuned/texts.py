@@ -7,8 +7,7 @@ import pandas as pd
 from helpers.data import text_id
 from helpers.packages import catalogue
 from helpers.settings import DATA
-from tools.heads.text import KINDS as PROSE
-from tools.heads.text import is_held_out, normalize, runs
+from tools.heads import text
 
 GOLD = DATA / "entity_sentences.jsonl"
 SENTENCE_WORDS = (8, 45)
@@ -26,23 +25,8 @@ SENTENCE_END = re.compile(
 
 
 def documents() -> pd.DataFrame:
-    """Every document once.
-
-    A document is held out by the SHA-256 of its words. Documents that share 20 words in a row with a held-out one
-    (reprints, quotes) are left out.
-
-    Returns
-    -------
-    DataFrame
-        Columns kind (str), text (str), held_out (bool).
-    """
-    frame = pd.concat([reader().assign(kind=kind) for kind, reader in KINDS.items()], ignore_index=True)
-    frame["text"] = frame["text"].str.replace(r"\s+", " ", regex=True).str.strip()
-    frame = frame[~frame["text"].map(normalize).duplicated()].copy()
-    frame["held_out"] = frame["text"].map(is_held_out)
-    known = set().union(*(runs(text) for text in frame.loc[frame["held_out"], "text"]))
-    reprint = ~frame["held_out"] & frame["text"].map(lambda text: not known.isdisjoint(runs(text)))
-    return frame.loc[~reprint, ["kind", "text", "held_out"]].reset_index(drop=True)
+    """Every document once, as `tools.heads.text.documents` gives them and holds them out."""
+    return text.documents(KINDS)
 
 
 def sentences(frame: pd.DataFrame) -> pd.DataFrame:
@@ -60,8 +44,8 @@ def sentences(frame: pd.DataFrame) -> pd.DataFrame:
     """
     rows = [
         (kind, document, sentence, held_out)
-        for document, (kind, text, held_out) in enumerate(frame[["kind", "text", "held_out"]].itertuples(index=False))
-        for sentence in SENTENCE_END.split(text)
+        for document, (kind, words, held_out) in enumerate(frame[["kind", "text", "held_out"]].itertuples(index=False))
+        for sentence in SENTENCE_END.split(words)
         if SENTENCE_WORDS[0] <= len(sentence.split()) <= SENTENCE_WORDS[1]
     ]
     found = pd.DataFrame(rows, columns=["kind", "document", "text", "held_out"]).drop_duplicates("text")
@@ -103,4 +87,9 @@ def _commons() -> pd.DataFrame:
     return frame.loc[~frame["chair"], ["text"]].dropna()
 
 
-KINDS = {"news": PROSE["news"], "conventions": PROSE["speeches"], "Commons": _commons, "debates": PROSE["debates"]}
+KINDS = {
+    "news": text.KINDS["news"],
+    "conventions": text.KINDS["speeches"],
+    "Commons": _commons,
+    "debates": text.KINDS["debates"],
+}
