@@ -18,12 +18,12 @@ from helpers.settings import DATA
 def load(name: str, seed: int = 0) -> DatasetDict:
     """Load a data set by name, cleaned, without duplicates, split 70/15/15 and stratified by label.
 
-    Taught on Day 2, "From a question to labelled data".
+    Taught on Day 2, "From a question to labels".
 
     Parameters
     ----------
     name : str
-        From Python packages: clinton_stance, election_tweets, political_newsgroups, rotten_tomatoes,
+        From Python packages: campaign_tweets, clinton_stance, election_tweets, political_newsgroups, rotten_tomatoes,
         convention_speeches, debates, commons_speeches, bundestag_speeches, congreso_speeches, tweedekamer_speeches,
         news_articles, health_tweets. Written for the workshop: support_tickets. Downloaded at first use: incivility,
         kavanaugh_sentiment, kavanaugh_stance. data/README.md describes them.
@@ -33,9 +33,10 @@ def load(name: str, seed: int = 0) -> DatasetDict:
     Returns
     -------
     datasets.DatasetDict
-        train, validation and test, with the columns text (str), label (ClassLabel), and date (str, year-month-day)
-        where it is known. No text is in two splits, and texts that share 8 consecutive words (tweets, snippets) or 20
-        (speeches, articles) are in the same one. A text that has two labels is left out.
+        train, validation and test, with the columns text (str), label (ClassLabel), and, where they are known, date
+        (str, year-month-day), target (str, who is named) and retweets (int). No text is in two splits, and texts that
+        share 8 consecutive words (tweets, snippets) or 20 (speeches, articles) are in the same one. A text that has
+        two labels is left out.
 
     Raises
     ------
@@ -49,13 +50,9 @@ def load(name: str, seed: int = 0) -> DatasetDict:
     frame, class_names = LOADERS[name]()
     frame = splits.without_duplicates(frame[frame["text"].str.contains(r"[^\W\d_]", na=False)])
     parts = splits.split(frame, splits.run_of(name), seed)
-    features = Features(
-        {
-            column: ClassLabel(names=class_names) if column == "label" else Value("string")
-            for column in ("text", "label", "date")
-            if column in frame
-        }
-    )
+    kinds = {"text": Value("string"), "label": ClassLabel(names=class_names), "date": Value("string")}
+    kinds |= {"target": Value("string"), "retweets": Value("int64")}
+    features = Features({column: kind for column, kind in kinds.items() if column in frame})
     return DatasetDict(
         {
             part: Dataset.from_pandas(rows[list(features)], features=features, preserve_index=False)
@@ -123,11 +120,13 @@ def _tweets() -> pd.DataFrame:
             "text": text.str.replace(r"\s+", " ", regex=True).str.strip(),
             "label": (frame["Author"] == "HillaryClinton").map({False: "Trump campaign", True: "Clinton campaign"}),
             "date": frame["Time"].str[:10],
+            "retweets": frame["Retweet count"].astype(int),
         }
     )
 
 
 CAMPAIGNS = ["Trump campaign", "Clinton campaign"]
+NAMES = {"Clinton": r"clinton|hillary", "Trump": r"trump|donald"}
 
 
 def _election_tweets():
@@ -138,6 +137,18 @@ def _clinton_stance():
     """The tweets that name Clinton. The label is the campaign that wrote them: a proxy for stance towards her."""
     frame = _tweets()
     return frame[frame["text"].str.contains(r"clinton|hillary", case=False)], CAMPAIGNS
+
+
+def _campaign_tweets():
+    """The tweets that name exactly one of the two candidates, who is the target.
+
+    The label is the campaign that wrote a tweet: a proxy for the candidate whom it supports.
+    """
+    frame = _tweets()
+    clinton = frame["text"].str.contains(NAMES["Clinton"], case=False)
+    trump = frame["text"].str.contains(NAMES["Trump"], case=False)
+    frame = frame.assign(target=clinton.map({True: "Clinton", False: "Trump"}))
+    return frame[clinton != trump], CAMPAIGNS
 
 
 def _newsgroups() -> pd.DataFrame:
@@ -215,6 +226,7 @@ def _support_tickets():
 
 
 LOADERS: dict[str, Callable] = {
+    "campaign_tweets": _campaign_tweets,
     "clinton_stance": _clinton_stance,
     "election_tweets": _election_tweets,
     "political_newsgroups": _political_newsgroups,

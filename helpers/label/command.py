@@ -104,7 +104,9 @@ def label_file(
     rows_per_part: int = ROWS_PER_PART,
     quoting: str | None = None,
 ) -> Labeled | None:
-    """Label every text of a table; stopped and called again, it continues. Taught on Day 2, "Keep it and use it".
+    """Label every text of a table; stopped and called again, it continues.
+
+    Taught on Day 2, "Keep it, use it, share it".
 
     Parameters
     ----------

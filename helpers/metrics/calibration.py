@@ -12,7 +12,7 @@ from helpers.metrics.scores import as_labels, same_length
 
 
 def calibration_table(truth: Sequence, probability: Sequence[float], bins: int = 10, positive=1) -> pd.DataFrame:
-    """Of the rows with a predicted probability of about 0.8, are 80% of the class? Taught on Day 2, "Evaluation".
+    """Of the rows with a predicted probability of about 0.8, are 80% of the class? Taught on Day 2, "Calibration".
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def calibration_table(truth: Sequence, probability: Sequence[float], bins: int =
 def expected_calibration_error(truth, probability, bins: int = 10, positive=1) -> float:
     """The distance between mean probability and share true, averaged over the rows of all bins (Naeini et al. 2015).
 
-    Taught on Day 2, "Evaluation".
+    Taught on Day 2, "Calibration".
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def expected_calibration_error(truth, probability, bins: int = 10, positive=1) -
 def calibration_noise_floor(probability: Sequence[float], bins: int = 10, draws: int = 1000, seed: int = 0) -> float:
     """The expected calibration error that a perfectly calibrated model would show on so many rows.
 
-    Taught on Day 2, "Evaluation".
+    Taught on Day 2, "Calibration".
 
     Parameters
     ----------

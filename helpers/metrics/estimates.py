@@ -204,7 +204,7 @@ def corrected_share_interval(
 ) -> Interval:  # fmt: skip
     """`corrected_share` with an interval for both doubts: the error rates, and which new texts came.
 
-    Taught on Day 2, "In a study".
+    Taught on Day 2, "Rare classes and thresholds".
 
     Parameters
     ----------

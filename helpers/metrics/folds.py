@@ -96,7 +96,7 @@ def fold_difference(
 ) -> Interval:
     """How much better one system is than another over the folds of a cross-validation that both went through.
 
-    Taught on Day 2, "Sentiment is not stance".
+    Taught on Day 2, "Table 6 in five folds".
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def test_each_has_three_parts_with_text_and_named_labels(loaded):
     name, parts = loaded
     assert list(parts) == ["train", "validation", "test"]
     for part in parts.values():
-        assert {"text", "label"} <= set(part.column_names) <= {"text", "label", "date"}
+        assert {"text", "label"} <= set(part.column_names) <= {"text", "label", "date", "target", "retweets"}
         assert isinstance(part.features["label"], ClassLabel)
         assert len(part) > 10
 
