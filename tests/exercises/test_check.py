@@ -152,11 +152,22 @@ FORMS = {
         ("He lives in Paris, the capital of [MASK].", "He lives in Rome, the capital of [MASK]."),
     ],
     "day1-labels": [30, 30.0, "30", "30 labels", np.int64(30), torch.tensor(30), [30]],
-    "day2-majority": [0.41, 0.412, "0.41", "41 %", 41.2, 7 / 17],
-    "day2-batches": [(52, 4), "52 and 4", np.array([52, 4]), [52.0, "4"], pd.Series([52, 4])],
-    "day2-lora": [37634, "37,634", 37634.0, np.float64(37634)],
-    "day2-steps": [78, "78 steps"],
-    "day2-howmany": [1537, 1536.64, 1600, "1537", "1,537", 1540],
+    "day2-coding": [
+        ["C T " * 10, []], "C, T, " * 10, ["ct" * 10, "TC" * 10], ["Clinton"] * 20,
+        [["clinton", "TRUMP"] * 10, ("T",) * 20], [np.array(["Trump", "Clinton"] * 10), pd.Series(["c", "t"] * 10)],
+    ],
+    "day2-dictionary": [
+        ["president our americans famil* women children plan believe rights he",
+         "Crooked, great, thank, media, poll, rigged, failed, bad, sad, win"],
+        {"Clinton": ["he", "our", "families", "president"], "Trump": ("Crooked", "great", "thank", "poll*", "i")},
+    ],
+    "day2-lead": ["c", "C", " c. ", "(c)", ["c"], "c)"],
+    "day2-prompt": [
+        ("Answer only with **civil**: it respects the other side, or **uncivil**: it insults somebody.",
+         "civil, uncivil"),
+        ["Choose exactly one.\nleft-wing = asks for more public spending\nright-wing means it asks for lower taxes\n",
+         ["Left-wing", "Right-wing"]],
+    ],
     "day3-factors": [
         ["1e-5", "1e-4", "1e-3", "1e-2"], (0.00001, 0.0001, 0.001, 0.01), np.logspace(-5, -2, 4),
         [1e-2, 1e-3, 1e-4, 1e-5],
@@ -180,6 +191,36 @@ def test_a_function_may_answer_in_other_words(reply):
     assert "Right. " in reply("day3-objective", lambda scores: np.min([scores["eval_f1_0"], scores["eval_f1_1"]]))
 
 
+def test_a_sample_may_be_answered_with_pandas(reply):
+    def with_pandas(strata, per_stratum):
+        strata = pd.Series(strata)
+        return (per_stratum / strata.map(strata.value_counts())).clip(upper=1)
+
+    assert "Right. " in reply("day2-sample", with_pandas)
+
+
+def test_a_coder_sees_agreement_and_the_numbers_of_the_tweets(reply):
+    by_campaign = check.get("day2-coding").variables(given("day2-coding"))["truth"]
+    mine = list(by_campaign)
+    mine[2] = "Trump" if by_campaign[2] == "Clinton" else "Clinton"
+    lines = reply("day2-coding", [mine, by_campaign]).splitlines()
+    assert lines[0].startswith("the campaign: kappa 0.90 [") and lines[0].endswith("you differ on 3")
+    assert lines[1].startswith("the large language model: kappa ")
+    assert lines[-3].startswith("your neighbor: kappa 0.90 [")
+    assert "you never differ" in reply("day2-coding", [by_campaign, []]).splitlines()[0]
+    assert "your neighbor: no kappa" in reply("day2-coding", [["C"] * 20, ["C"] * 20])
+
+
+def test_the_tweets_to_code_are_balanced_over_account_and_target(capsys):
+    names = {"validation": given("day2-coding")["validation"]}
+    exec(check.get("day2-coding").cell, names)
+    assert set(names["coding"].groupby(["label", "target"]).size()) == {5}
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == [str(number) for number in range(1, 21)]
+    solved = check.get("day2-coding").variables(names)["drawn"]
+    assert solved["text"].tolist() == names["coding"]["text"].tolist()
+
+
 def test_a_function_that_stops_or_forgets_return_is_told_so(reply):
     assert "stopped with ValueError: on purpose" in reply("day1-causal", stops)
     assert "Does it end with return?" in reply("day1-causal", lambda query, key: None)
@@ -193,7 +234,7 @@ def test_the_wrong_kind_of_answer_gets_a_clear_sentence(reply):
 
 
 def test_an_unlisted_wrong_answer_is_sent_to_the_hints(reply):
-    assert reply("day2-steps", 1234).strip() == "Not yet. exercise.hint() gives a hint."
+    assert reply("day2-links", lambda text: "a link").strip() == "Not yet. exercise.hint() gives a hint."
 
 
 def test_variables_that_do_not_fit_lead_back_to_the_top_of_the_section(capsys):

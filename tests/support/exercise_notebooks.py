@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import nbformat
 import numpy as np
-import pandas as pd
 from conftest import NOTEBOOKS
 
 import helpers
@@ -29,14 +28,16 @@ def day1() -> dict:
 
 
 def day2() -> dict:
-    """The tweets are the notebook's; what would come from trainings is made up, in the same form."""
-    names = run_cells("day2", "setup-imports", "trainer-load")
+    """The tweets are the workshop's; what would come from trainings is made up, in the same form."""
     rng = np.random.default_rng(0)
     truth = (rng.random(300) < 0.15).astype(int)
-    names |= {"truth": truth, "plain": 1 / (1 + np.exp(-rng.normal(3 * truth - 2, 1)))}
-    names["cheaper"] = pd.DataFrame({"trained": {"full": 22_713_986, "LoRA": 74_498, "frozen body": 770}})
-    names["sentences"] = ["Hillary has experience.", "Hillary cannot be trusted.", "Hillary speaks on Tuesday!"]
-    return names | {"classify": classify}
+    return {
+        "validation": helpers.data.load("campaign_tweets")["validation"].to_pandas(),
+        "truth": truth,
+        "probability": 1 / (1 + np.exp(-rng.normal(3 * truth - 2, 1))),
+        "sentences": ["Hillary has experience.", "Hillary cannot be trusted.", "Hillary speaks on Tuesday!"],
+        "classify": classify,
+    }
 
 
 def classify(texts, **_):

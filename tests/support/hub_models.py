@@ -112,6 +112,13 @@ def smollm2(folder: Path) -> None:
     _save(hf.LlamaForCausalLM(config).to(torch.bfloat16), folder)  # as the real one's weights are kept
 
 
+def roberta(folder: Path) -> None:
+    size = _byte_pieces(folder, SPECIAL)
+    _write(folder / "tokenizer_config.json", {"tokenizer_class": "RobertaTokenizer", "model_max_length": 512})
+    config = hf.RobertaConfig(**SMALL, vocab_size=size, max_position_embeddings=514, type_vocab_size=1)
+    _save(hf.RobertaForMaskedLM(config), folder)
+
+
 def bertweet(folder: Path) -> None:
     """fairseq's vocabulary (a piece and its count a line), and fastBPE's merges."""
     pieces = Tokenizer(models.BPE(unk_token="<unk>", continuing_subword_prefix="", end_of_word_suffix="</w>"))
@@ -146,6 +153,7 @@ REPOSITORIES = {
     "google-bert/bert-base-uncased": bert,
     "sentence-transformers/all-MiniLM-L6-v2": minilm,
     "HuggingFaceTB/SmolLM2-135M-Instruct": smollm2,
+    "FacebookAI/roberta-base": roberta,
     "Helsinki-NLP/opus-mt-tc-big-en-pt": lambda folder: _save(marian(folder, "en", "pt", ">>por<<"), folder),
     "Helsinki-NLP/opus-mt-ROMANCE-en": lambda folder: _save(marian(folder, "pt", "en"), folder, only_bin=True),
     # Our sentences have no German; Portuguese takes its place.

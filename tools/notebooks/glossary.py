@@ -21,7 +21,7 @@ ENTRY = re.compile(r"^### (.+)\n\n(.+?)(?: Also: ([^.]+)\.)? \*Day (\d): (.+)\*$
 LINK = re.compile(r"\[([^\[\]]+)\]\(\.\./GLOSSARY\.md#[^)]*\)")
 # Never touched: code, formulas, links, headings, tables, the lines that open and close a section, exercises.
 UNTOUCHED = re.compile(
-    r"```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|\[[^\]]*\]\([^)]*\)|^(?:#|\||\*In this|\*\*Key)[^\n]*$",
+    r"^### References.*|```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|\[[^\]]*\]\([^)]*\)|^(?:#|\||\*In this|\*\*Key)[^\n]*$",
     flags=re.MULTILINE | re.DOTALL,
 )
 # Words of everyday language: linked only where they are bold.

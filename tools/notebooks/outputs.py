@@ -76,6 +76,16 @@ def main(names: list[str]) -> None:
         notebook = execute(path.resolve(), FIXED)
         save(notebook, path)
         print(f"{path.name}: {time.perf_counter() - start:.0f} s")
+        publish_results(path.stem.split("_")[0])
+
+
+def publish_results(day: str) -> None:
+    """Copy the results that a day's run wrote to data/results/, from where its first section reads them."""
+    fresh, published = ROOT / "outputs" / day / "results-small.json", ROOT / "data" / "results" / f"{day}.json"
+    if fresh.exists() and (not published.exists() or fresh.read_bytes() != published.read_bytes()):
+        with atomic(published) as temporary:
+            shutil.copy(fresh, temporary)
+        print(f"{published.relative_to(ROOT)} is new: run {day} again, so that its first section shows it.")
 
 
 if __name__ == "__main__":
