@@ -60,7 +60,8 @@ def minilm(folder: Path) -> None:
 
 
 def _distilbert(folder: Path, labels: list[str]) -> None:
-    config = hf.DistilBertConfig(**DISTILBERT, **_uncased_words(folder), **_labels(labels))
+    wide = {"initializer_range": 0.5}  # with narrow weights, every text would get the same label
+    config = hf.DistilBertConfig(**DISTILBERT, **_uncased_words(folder), **_labels(labels), **wide)
     _save(hf.DistilBertForSequenceClassification(config), folder)
 
 
