@@ -1,6 +1,7 @@
 """Every notebook runs end to end in a fresh kernel, and gives the outputs that are saved in it.
 
-test_sections.py runs the same cells at size tiny.
+The core runs at size small, and "Going deeper" at size tiny: `make run` runs all of it at size small. test_sections.py
+runs the same cells at size tiny.
 """
 
 import json
@@ -13,6 +14,8 @@ import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
 
+# After this cell, pick() gives the sizes of tiny; files of the core keep their names, which hold the size small.
+TINY = "type(workshop).pick = lambda self, small, full, tiny=None: small if tiny is None else tiny"
 # Whatever asks for the network through a proxy-aware library (pip, requests, httpx, urllib) meets a closed door.
 NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
 
@@ -24,9 +27,29 @@ def run_nbval(path: Path) -> subprocess.CompletedProcess:
     return subprocess.run([*command, str(path)], env=environment, capture_output=True, text=True, cwd=ROOT)
 
 
+def with_a_tiny_second_half(path: Path, folder: Path) -> Path:
+    """A copy of a notebook, beside links to the project, whose cells after "Going deeper" run at size tiny.
+
+    The set-up's own cells are run again there, but for the first: what they pick is tiny, too.
+    """
+    (ROOT / "outputs").mkdir(exist_ok=True)
+    for entry in ROOT.iterdir():
+        if entry.name != "notebooks":
+            (folder / entry.name).symlink_to(entry)
+    notebook = nbformat.read(path, as_version=4)
+    deeper = [n for n, cell in enumerate(notebook.cells) if cell.source.startswith("## Going deeper")]
+    if deeper:
+        again = [cell.source for cell in notebook.cells if cell.id.startswith("setup-") and cell.cell_type == "code"]
+        notebook.cells[deeper[0] : deeper[0]] = [nbformat.v4.new_code_cell(source) for source in (TINY, *again)]
+    copy = folder / "notebooks" / path.name
+    copy.parent.mkdir()
+    nbformat.write(notebook, copy)
+    return copy
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_and_gives_its_saved_outputs(path):
-    result = run_nbval(path)
+def test_notebook_runs_and_gives_its_saved_outputs(path, tmp_path):
+    result = run_nbval(with_a_tiny_second_half(path, tmp_path))
     assert result.returncode == 0, result.stdout[-6000:]
     day = path.stem.split("_")[0]
     published = ROOT / "data" / "results" / f"{day}.json"
