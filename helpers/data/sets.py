@@ -136,7 +136,7 @@ def _election_tweets():
 def _clinton_stance():
     """The tweets that name Clinton. The label is the campaign that wrote them: a proxy for stance towards her."""
     frame = _tweets()
-    return frame[frame["text"].str.contains(r"clinton|hillary", case=False)], CAMPAIGNS
+    return frame[frame["text"].str.contains(NAMES["Clinton"], case=False)], CAMPAIGNS
 
 
 def _campaign_tweets():

@@ -14,6 +14,8 @@ import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
 
+from tools.notebooks.outputs import results_of
+
 # After this cell, pick() gives the sizes of tiny; files of the core keep their names, which hold the size small.
 TINY = "type(workshop).pick = lambda self, small, full, tiny=None: small if tiny is None else tiny"
 # Whatever asks for the network through a proxy-aware library (pip, requests, httpx, urllib) meets a closed door.
@@ -51,11 +53,9 @@ def with_a_tiny_second_half(path: Path, folder: Path) -> Path:
 def test_notebook_runs_and_gives_its_saved_outputs(path, tmp_path):
     result = run_nbval(with_a_tiny_second_half(path, tmp_path))
     assert result.returncode == 0, result.stdout[-6000:]
-    day = path.stem.split("_")[0]
-    published = ROOT / "data" / "results" / f"{day}.json"
+    written, published = results_of(path.stem.split("_")[0])
     if published.exists():
-        fresh = json.loads((ROOT / "outputs" / day / "results-small.json").read_text(encoding="utf-8"))["systems"]
-        shown = json.loads(published.read_text(encoding="utf-8"))["systems"]
+        fresh, shown = (json.loads(file.read_text(encoding="utf-8"))["systems"] for file in (written, published))
         assert list(fresh) == list(shown)
         for system in fresh:  # other processors round differently, which changes a few answers
             assert fresh[system] == pytest.approx(shown[system], abs=0.03), system

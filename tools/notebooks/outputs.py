@@ -79,9 +79,14 @@ def main(names: list[str]) -> None:
         publish_results(path.stem.split("_")[0])
 
 
+def results_of(day: str) -> tuple[Path, Path]:
+    """Where a day's run at size small writes its results, and where its first section reads them."""
+    return ROOT / "outputs" / day / "results-small.json", ROOT / "data" / "results" / f"{day}.json"
+
+
 def publish_results(day: str) -> None:
     """Copy the results that a day's run wrote to data/results/, from where its first section reads them."""
-    fresh, published = ROOT / "outputs" / day / "results-small.json", ROOT / "data" / "results" / f"{day}.json"
+    fresh, published = results_of(day)
     if fresh.exists() and (not published.exists() or fresh.read_bytes() != published.read_bytes()):
         with atomic(published) as temporary:
             shutil.copy(fresh, temporary)
