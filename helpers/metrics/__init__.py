@@ -2,9 +2,10 @@
 
 from helpers.metrics import estimates, translations
 from helpers.metrics.calibration import calibration_noise_floor, calibration_table, expected_calibration_error
+from helpers.metrics.comparison import bootstrap_difference
 from helpers.metrics.estimates import corrected_share_interval
 from helpers.metrics.folds import cross_validation_table, fold_difference, mean_and_interval
-from helpers.metrics.intervals import bootstrap_difference, bootstrap_interval, kappa
+from helpers.metrics.intervals import bootstrap_interval, kappa
 from helpers.metrics.scores import compute_metrics, confusion, report, shown
 
 __all__ = [

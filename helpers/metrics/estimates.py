@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.metrics.intervals import Interval, tail
+from helpers.metrics.intervals import Interval
+from helpers.metrics.resampling import tail
 from helpers.metrics.scores import as_labels, same_length
 
 
