@@ -155,9 +155,9 @@ def by_category(
 
 
 def compare(
-    first: Sequence[str], second: Sequence[str], references: Sequence[str], language: str, resamples: int = 1000
+    first: Sequence[str], second: Sequence[str], references: Sequence[str], language: str, resamples: int = 10_000
 ) -> pd.DataFrame:
-    """Compare two translations of the same texts by sacrebleu's paired bootstrap test (Koehn 2004).
+    """Compare two translations of the same texts by sacrebleu's paired randomization test (Riezler and Maxwell 2005).
 
     Taught on Day 3, "Judging translations".
 
@@ -165,14 +165,16 @@ def compare(
     ----------
     first, second : sequence of str
         The translations of two systems.
-    references, language, resamples
+    references, language
         As for `scores`.
+    resamples : int
+        How often the translations of random texts are swapped.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each measure. Columns: first, second (their scores), difference (first minus second), p (how often
-        the choice of texts alone would bring a difference at least as large), and sacrebleu's signature.
+        A row for each measure. Columns: first, second (their scores), difference (first minus second), p (two-sided:
+        how often swapping the systems brings a larger difference), and sacrebleu's signature.
 
     Raises
     ------
@@ -184,7 +186,7 @@ def compare(
     if len(references) < MIN_COMPARED:
         raise ValueError(f"{len(references)} texts are too few for a test. Compare at least {MIN_COMPARED}.")
     systems = [("first", first), ("second", second)]
-    signatures, found = PairedTest(systems, _metrics(language), [references], "bs", resamples)()
+    signatures, found = PairedTest(systems, _metrics(language), [references], "ar", resamples)()
     rows = {}
     for name, its_name in {"BLEU": "BLEU", "chrF": "chrF2"}.items():
         one, other = found[its_name]

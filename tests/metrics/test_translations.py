@@ -113,12 +113,24 @@ def test_a_comparison_is_sacrebleus_paired_test(pairs):
     )
     table = translations.compare(first, second, references, "pt", resamples=300)
     metrics = {"BLEU": BLEU(references=[references]), "chrF": CHRF(references=[references])}
-    _, theirs = PairedTest([("a", first), ("b", second)], metrics, None, "bs", 300)()
+    _, theirs = PairedTest([("a", first), ("b", second)], metrics, None, "ar", 300)()
     for name, its_name in {"BLEU": "BLEU", "chrF": "chrF2"}.items():
         one, other = theirs[its_name]
         row = table.loc[name]
         assert (row["first"], row["second"], row["p"]) == (one.score, other.score, other.p_value)
         assert row["difference"] == one.score - other.score
+
+
+def test_systems_that_are_equally_good_are_seldom_called_different(pairs):
+    """Each text is spoiled in one of two translations, by chance. A paired bootstrap calls twice as many different."""
+    texts, p_values = pairs["pt"].tolist(), []
+    for seed in range(100):
+        first_is_worse = np.random.default_rng(seed).random(len(texts)) < 0.5
+        spoiled = [text.replace("a", "") for text in texts]
+        first = [bad if worse else good for good, bad, worse in zip(texts, spoiled, first_is_worse, strict=True)]
+        second = [good if worse else bad for good, bad, worse in zip(texts, spoiled, first_is_worse, strict=True)]
+        p_values.append(translations.compare(first, second, texts, "pt", resamples=100).loc["chrF", "p"])
+    assert np.mean(np.array(p_values) < 0.05) <= 0.1 and np.median(p_values) > 0.3
 
 
 def test_equal_translations_do_not_differ_and_few_are_not_compared(pairs):
