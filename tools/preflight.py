@@ -69,7 +69,7 @@ def check_room() -> list[Line]:
 def python_line() -> Line:
     """The version of Python."""
     wanted = ".".join(map(str, PYTHON))
-    advice = "" if sys.version_info >= PYTHON else f"install Python {wanted} or newer, then set up again (README)"
+    advice = "" if sys.version_info >= PYTHON else f"install Python {wanted} or newer, then see docs/setup.md"
     return Line("Python", platform.python_version(), advice)
 
 
@@ -204,7 +204,7 @@ def _tried(name: str, check: Callable[[], Line]) -> Line:
         return Line(name, f"not checked: {error}", "fix the packages first, then run this again")
     except Exception as error:
         reason = (str(error).splitlines() or [""])[0]
-        return Line(name, f"failed: {type(error).__name__}", f"{reason[:200]} (README, 'When something goes wrong')")
+        return Line(name, f"failed: {type(error).__name__}", f"{reason[:200]} (docs/troubles.md)")
 
 
 def main() -> int:

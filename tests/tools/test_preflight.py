@@ -166,6 +166,7 @@ def test_the_memory_asked_for_covers_the_largest_peak_in_the_readme():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     peaks = [float(peak) for peak in re.findall(r"\| ([\d.]+) GB \|$", readme, flags=re.MULTILINE)]
     assert peaks and max(peaks) <= preflight.MEMORY_GB
+    assert f"{preflight.MEMORY_GB} GB of free memory" in readme
 
 
 def test_the_mini_training_trains_the_encoder(monkeypatch):

@@ -124,7 +124,7 @@ def main(arguments):
         return 1
     jupyter = python.with_name("jupyter" + python.suffix)
     print(f"\nReady. Check this machine:\n  cd {folder}\n  {python} -m tools.preflight")
-    print(f"Open the notebooks:\n  {jupyter} lab notebooks")
+    print(f"Open the notebooks, which are in the folder notebooks:\n  {jupyter} lab")
     return 0
 
 

@@ -15,6 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from helpers.settings import ROOT, atomic
+from tools.notebooks import picture
 
 # The Trainer's progress: "[38/38 00:12, Epoch 2/2]" without the minutes.
 CLOCK = re.compile(r"(\[\s*\d+/\d+) (?:[\d:]+) ?[^\]]*\]")
@@ -77,6 +78,7 @@ def main(names: list[str]) -> None:
         save(notebook, path)
         print(f"{path.name}: {time.perf_counter() - start:.0f} s")
         publish_results(path.stem.split("_")[0])
+    picture.main()
 
 
 def results_of(day: str) -> tuple[Path, Path]:

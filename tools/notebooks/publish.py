@@ -1,8 +1,9 @@
-"""Write the repository's address into its badges and the notebooks' first cells.
+"""Write the repository's address into the README's badges, CITATION.cff, and the notebooks.
 
     python -m tools.notebooks.publish OWNER/NAME [BRANCH-OR-TAG]
 
-The address stands in pyproject.toml; everything else is written from there, and a test holds them together.
+The address stands in pyproject.toml; everything else is written from there, and a test holds them together. Until
+this has run, the README shows no badges.
 """
 
 import re
@@ -11,9 +12,17 @@ import sys
 import nbformat
 
 from helpers.settings import ROOT, atomic
-from tools.notebooks import first_cell
+from tools.notebooks import first_cell, glossary
 from tools.notebooks.first_cell import SERVER
 from tools.notebooks.outputs import save
+
+# What the README says on Colab before, and after.
+UNPUBLISHED = (
+    "This copy is not published, so badges would not work yet. Upload a notebook and `workshop.zip` as "
+    "[docs/setup.md](docs/setup.md#in-colab) says, or [publish it](CONTRIBUTING.md#publish)."
+)
+PUBLISHED = "Click a badge in the table and run the cells from top to bottom."
+BADGE = r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)"
 
 
 def address() -> str:
@@ -33,26 +42,32 @@ def badge(repository: str, branch: str, notebook: str) -> str:
 
 
 def write(repository: str, branch: str) -> None:
-    """Write the address to pyproject.toml, README.md and each notebook's set-up (first cell, link to the glossary).
+    """Write the address to pyproject.toml, README.md, CITATION.cff and each notebook's set-up.
+
+    In the README, each notebook's link gets a badge. In a notebook, the first cell changes, and the links to the
+    glossary become absolute, so that they work in Colab.
 
     repository: OWNER/NAME. branch: a branch or a tag, not a commit, which git cannot clone alone.
     Raises SystemExit where one of them cannot be such a name; nothing is written then.
     """
     _check(repository, branch)
-    settings, readme, old = ROOT / "pyproject.toml", ROOT / "README.md", address()
-    text, notebooks = readme.read_text(encoding="utf-8"), {}
+    settings, readme, citation = (ROOT / name for name in ("pyproject.toml", "README.md", "CITATION.cff"))
+    text, notebooks = readme.read_text(encoding="utf-8").replace(UNPUBLISHED, PUBLISHED), {}
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        text = _put(badge(repository, branch, path.name), rf"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*{path.name}\)", text)
+        link = f"](notebooks/{path.name})"
+        text = _put(f"{link} {badge(repository, branch, path.name)}", rf"{re.escape(link)}( {BADGE})?", text)
         notebooks[path] = nbformat.read(path, as_version=4)
         first_cell.of(notebooks[path]).source = first_cell.source(repository, branch)
-        words = next(cell for cell in notebooks[path].cells if cell.id == "setup-text")
-        glossary = f"({SERVER}{repository}/blob/{branch}/GLOSSARY.md)"
-        words.source = _put(glossary, rf"\({SERVER}[^)]+/GLOSSARY\.md\)", words.source)
+        for cell in notebooks[path].cells:
+            if cell.cell_type == "markdown":
+                cell.source = glossary.moved(cell.source, glossary.place(repository, branch))
     project = _put(f'repository = "{SERVER}{repository}"', r'^repository = ".*"$', settings.read_text(encoding="utf-8"))
     project = _put(f'branch = "{branch}"', r'^branch = ".*"$', project)
+    code = f"repository-code: {SERVER}{repository}"
+    cited = _put(code, r"^(# )?repository-code: .*$", citation.read_text(encoding="utf-8"))
     for path, notebook in notebooks.items():
         save(notebook, path)
-    for path, content in ((readme, text.replace(SERVER + old, SERVER + repository)), (settings, project)):
+    for path, content in ((readme, text), (citation, cited), (settings, project)):
         with atomic(path) as temporary:
             temporary.write_text(content, encoding="utf-8")
 
