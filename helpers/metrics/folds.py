@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.metrics.intervals import Interval, tail
+from helpers.metrics.intervals import Interval
+from helpers.metrics.resampling import tail
 from helpers.metrics.scores import shown
 
 SPREADS = {"sd": ("S.D.", 4), "se": ("corrected S.E.", 3)}  # heading and decimals, as in Table S2 and in Table 6
@@ -140,7 +141,7 @@ def fold_difference(
 def mean_and_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """The mean of independent runs (seeds), with the interval of the t distribution.
 
-    Taught on Day 3, "Grid, random and TPE".
+    Taught on Day 3, "Searching honestly".
 
     For folds, which share training texts, see `fold_difference`.
 

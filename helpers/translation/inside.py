@@ -8,7 +8,7 @@ import torch
 def head_scores(texts: list[str], model, tokenizer) -> pd.DataFrame:
     """How often each head of the cross-attention looks at the right token of the source.
 
-    Taught on Day 3, "A translation model, opened".
+    Taught on Day 3, "Cross-attention as alignment".
 
     Names and numbers are often copied, and for a copied token it is known where it came from. A head is right where
     its largest weight lies on that place while the token is written.
@@ -68,7 +68,7 @@ def copied_tokens(source: list[int], target: list[int], tokenizer) -> list[tuple
 def beam_steps(text: str, model, tokenizer, beams: int = 3, longest: int = 60) -> tuple[pd.DataFrame, str]:
     """Search for the most probable translation with a few candidates at a time, and show every step.
 
-    Taught on Day 3, "A translation model, opened".
+    Taught on Day 3, "Beam search, step by step".
 
     Each step continues every candidate with every token of the vocabulary and keeps the `beams` best. A candidate
     that ends is set aside; the search stops when no other can become better than those set aside.

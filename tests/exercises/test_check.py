@@ -172,10 +172,15 @@ FORMS = {
         ["1e-5", "1e-4", "1e-3", "1e-2"], (0.00001, 0.0001, 0.001, 0.01), np.logspace(-5, -2, 4),
         [1e-2, 1e-3, 1e-4, 1e-5],
     ],
-    "day3-grid": [(3, 27), "3, 27", ["3", "27"]],
     "day3-luck": [0.83, 0.8275, "83 %", torch.tensor(0.829)],
-    "day3-beams": [("Hardly anyone", "Almost  nobody."), "hardly anyone, almost nobody"],
+    "day3-need": [
+        "CADB", "C A D B", "c, a, d, b", "C, A, D and B", "1: C, 2: A, 3: D, 4: B", ("c", "(a)", "D.", " b "),
+        {1: "C", 2: "A", 3: "D", 4: "B"}, np.array(["C", "A", "D", "B"]), ["CA", "DB"],
+    ],
+    "day3-signs": ["Quoted by @minister: 5 € more 🗳️", ["The council 💙 «meets» 🗳️ on Tuesday"]],
     "day3-flips": ["47 of 100", 0.47, "47%", 47, "47 %", "0.47", 47 / 100],
+    "day3-grid": [(3, 27), "3, 27", ["3", "27"]],
+    "day3-beams": [("Hardly anyone", "Almost  nobody."), "hardly anyone, almost nobody"],
 }  # fmt: skip
 
 

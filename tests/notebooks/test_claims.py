@@ -22,6 +22,12 @@ def test_a_sampler_that_starts_again_with_the_same_seed_draws_the_same_values():
     assert draws(optuna.samplers.TPESampler(seed=3), 4) == draws(optuna.samplers.TPESampler(seed=3), 4)
 
 
+def test_tpe_looks_at_hyperparameters_together_and_counts_running_trials_as_poor():
+    told = inspect.signature(optuna.samplers.TPESampler).parameters
+    assert told["constant_liar"].default is True
+    assert optuna.samplers.TPESampler()._multivariate in (None, True)  # None: as if it were True, and without a warning
+
+
 def test_optuna_says_what_the_notebook_quotes_on_sqlite():
     said = inspect.getsource(optuna.storages.RDBStorage)
     assert "We would never recommend SQLite3 for parallel optimization." in said

@@ -7,7 +7,7 @@ import nbformat
 import numpy as np
 import pytest
 from conftest import ROOT
-from saved_outputs import SavedOutputs
+from saved_outputs import INTERVAL, SavedOutputs, decimals_without_output, numbers
 from transformers import TrainingArguments
 
 import helpers
@@ -18,14 +18,6 @@ from tools.notebooks import glossary
 DAY = SavedOutputs("day2")
 PATH, CELLS, printed, table = DAY.path, DAY.cells, DAY.printed, DAY.table
 RESULTS = json.loads((ROOT / "data" / "results" / "day2.json").read_text(encoding="utf-8"))
-INTERVAL = r"(-?\d\.\d+) \[(-?\d\.\d+), (-?\d\.\d+)\]"
-
-
-def numbers(pattern: str, text: str) -> list[float]:
-    """The numbers that the groups of a pattern find in a text; the pattern must fit."""
-    found = re.search(pattern, text)
-    assert found, (pattern, text)
-    return [float(group) for group in found.groups()]
 
 
 def macro_f1(cell_id: str) -> dict[str, float]:
@@ -140,22 +132,4 @@ SAID_WITHOUT_OUTPUT = {
 
 
 def test_every_decimal_in_the_text_is_in_an_output_of_its_section():
-    sections, title = {}, None
-    for cell in nbformat.read(PATH, as_version=4).cells:
-        if cell.cell_type == "markdown" and cell.source.startswith("## "):
-            title = cell["id"]
-            sections[title] = ["", ""]
-        if title and "-exercise" not in cell["id"]:
-            sections[title][cell.cell_type == "code"] += cell.source if cell.cell_type == "markdown" else str(cell.outputs)
-    missing = {}
-    for title, (text, shown) in sections.items():
-        if title in ("closing", "setup-text", "which"):  # a summary, names of settings, a table of models
-            continue
-        text = re.sub(r"\]\([^)]*\)|`[^`]*`", "", text).replace("\N{MINUS SIGN}", "-")
-        said = set(re.findall(r"(?<![\w.])\d+\.\d+(?![\w.]*\d)", text)) - SAID_WITHOUT_OUTPUT.get(title, set())
-        exact = [float(number) for number in re.findall(r"\d+\.\d+", shown)]
-        for number in said:
-            decimals = len(number.partition(".")[2])
-            if float(number) not in [round(each, decimals) for each in exact]:
-                missing.setdefault(title, []).append(number)
-    assert not missing
+    assert not decimals_without_output(PATH, SAID_WITHOUT_OUTPUT)

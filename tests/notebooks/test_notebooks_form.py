@@ -127,15 +127,14 @@ def words_of(cell) -> int:
 
 def test_core_and_second_half_are_as_short_as_a_class_needs(path):
     """Code cells and words; set-up, exercises and diagrams do not count."""
-    limits = {"day1": [(60, 4500), (45, 2500)], "day2": [(75, 5500), (45, 2500)]}.get(path.stem.split("_")[0], [])
+    core = {"day1": (60, 4500), "day2": (75, 5500), "day3": (55, 4000)}[path.stem.split("_")[0]]
     cells = nbformat.read(path, as_version=4).cells
     ids = [cell["id"] for cell in cells]
-    if limits:
-        begin, deeper, end = (ids.index(each) for each in ("first", "deeper", "closing"))
-        for half, (most_cells, most_words) in zip((cells[begin:deeper], cells[deeper:end]), limits, strict=True):
-            half = [cell for cell in half if "-exercise" not in cell["id"] and "plots.diagrams" not in cell.source]
-            assert sum(cell.cell_type == "code" for cell in half) <= most_cells
-            assert sum(words_of(cell) for cell in half if cell.cell_type == "markdown") <= most_words
+    begin, deeper, end = (ids.index(each) for each in ("first", "deeper", "closing"))
+    for half, (most_cells, most_words) in ((cells[begin:deeper], core), (cells[deeper:end], (45, 2500))):
+        half = [cell for cell in half if "-exercise" not in cell["id"] and "plots.diagrams" not in cell.source]
+        assert sum(cell.cell_type == "code" for cell in half) <= most_cells
+        assert sum(words_of(cell) for cell in half if cell.cell_type == "markdown") <= most_words
 
 
 def test_cells_are_short(path):

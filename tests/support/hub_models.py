@@ -8,10 +8,11 @@ import json
 import shutil
 from pathlib import Path
 
+import sentencepiece
 import torch
 import transformers as hf
 from hub_marian import marian, texts
-from tokenizers import ByteLevelBPETokenizer, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import ByteLevelBPETokenizer, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from helpers.packages import catalogue
 
@@ -142,6 +143,36 @@ def bertweet(folder: Path) -> None:
     _save(hf.RobertaForMaskedLM(config), folder, only_bin=True)
 
 
+def rater(folder: Path) -> None:
+    """XLM-R with one output, and its tokenizer as sentencepiece's model alone."""
+    prefix = folder / "sentencepiece.bpe"
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter(texts("en") + texts("pt")), model_prefix=str(prefix), vocab_size=900,
+        hard_vocab_limit=False, minloglevel=2,
+    )  # fmt: skip
+    (folder / "sentencepiece.bpe.vocab").unlink()
+    pieces = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model").GetPieceSize()
+    _write(folder / "tokenizer_config.json", {"do_lower_case": False, "model_max_length": 512})
+    positions = {"max_position_embeddings": 514, "type_vocab_size": 1}
+    config = hf.XLMRobertaConfig(**SMALL, **positions, vocab_size=pieces + 2, num_labels=1)  # <pad> and <mask>
+    _save(hf.XLMRobertaForSequenceClassification(config), folder, only_bin=True)
+
+
+def multilingual(folder: Path) -> None:
+    """BERT with XLM-R's kind of tokens, as tokenizer.json."""
+    pieces = Tokenizer(models.Unigram())
+    pieces.pre_tokenizer = pre_tokenizers.Metaspace()
+    options = {"special_tokens": SPECIAL, "unk_token": "<unk>", "show_progress": False}
+    pieces.train_from_iterator(texts("en") + texts("pt"), trainers.UnigramTrainer(vocab_size=900, **options))
+    ends = [("<s>", 0), ("</s>", 2)]
+    pieces.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=ends)
+    pieces.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, "pad_token": "<pad>"}
+    _write(folder / "tokenizer_config.json", settings)
+    sizes = {"vocab_size": pieces.get_vocab_size(), "max_position_embeddings": 512, "pad_token_id": 1}
+    _save(hf.BertModel(hf.BertConfig(**SMALL, **sizes)), folder)
+
+
 def _labels(names: list[str]) -> dict:
     return {"id2label": dict(enumerate(names)), "label2id": {name: number for number, name in enumerate(names)}}
 
@@ -157,8 +188,11 @@ REPOSITORIES = {
     "FacebookAI/roberta-base": roberta,
     "Helsinki-NLP/opus-mt-tc-big-en-pt": lambda folder: _save(marian(folder, "en", "pt", ">>por<<"), folder),
     "Helsinki-NLP/opus-mt-ROMANCE-en": lambda folder: _save(marian(folder, "pt", "en"), folder, only_bin=True),
-    # Our sentences have no German; Portuguese takes its place.
+    # Our sentences have no German or Dutch; Portuguese takes their place.
     "Helsinki-NLP/opus-mt-de-en": lambda folder: _save(marian(folder, "pt", "en"), folder, only_bin=True),
+    "Helsinki-NLP/opus-mt-nl-en": lambda folder: _save(marian(folder, "pt", "en"), folder, only_bin=True),
+    "TransQuest/monotransquest-da-multilingual": rater,
+    "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2": multilingual,
     "distilbert/distilbert-base-uncased-finetuned-sst-2-english": distilbert_sentiment,
     "typeform/distilbert-base-uncased-mnli": distilbert_entailment,
     "distilbert/distilbert-base-cased-distilled-squad": distilbert_answers,
