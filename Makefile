@@ -27,7 +27,7 @@ help:          ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */make \1\t/' | expand -t 18
 
 lab: fetch     ## open the notebooks in JupyterLab
-	cd notebooks && ../$(BIN)/jupyter lab
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 run: fetch     ## run every notebook in day order, and write readable HTML of each to html/
 	@$(BIN)/python -m tools.notebooks.run
@@ -81,8 +81,9 @@ check-lab: fetch $(SITES)  ## run the notebooks in JupyterLab in headless Chromi
 outputs: fetch $(TESTS)    ## run the notebooks and write their outputs into them, before a commit
 	$(BIN)/python -m tools.notebooks.outputs
 
-runsheet: $(RUNS)    ## write the minutes of the notebooks into INSTRUCTORS.md
+runsheet: $(RUNS)    ## write the notebooks' minutes into INSTRUCTORS.md, and all answers into docs/answers.md
 	$(BIN)/python -m tools.notebooks.run_sheet
+	$(BIN)/python -m tools.notebooks.answers
 
 publish: $(RUNS)     ## write the repository's address everywhere: make publish REPOSITORY=owner/name BRANCH=main
 	$(BIN)/python -m tools.notebooks.publish '$(REPOSITORY)' $(BRANCH)

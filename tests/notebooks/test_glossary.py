@@ -12,10 +12,8 @@ TERMS = glossary.terms()
 # What is bold for another reason than that a term is explained.
 EMPHASIS = {
     "Set-up", "General Inquirer", "A translation", "Tomorrow", "A checklist for the methods section", "families",
-    "heads", "last", "other texts", "drawn", "odd", "fluent and wrong", "few hyperparameters matter",
-    "list of what was changed", "shifts", "only cleaned", "default", "rule of thumb", "tuned",
-    "validation split chose", "test split reports", "cuts it into sentences", "far from the reference and right",
-    "on the validation split, of those tried", "Rotten Tomatoes",
+    "last", "default", "rule of thumb", "tuned", "and", "Translate the texts", "Large model on the original",
+    "each original language", "In your methods section", "cleaned", "trained to align words",
 }  # fmt: skip
 
 
@@ -42,6 +40,19 @@ def test_every_entry_can_be_read():
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term.anchor)
+def test_each_definition_is_short_sentences_of_which_the_first_has_the_term(term):
+    sentences = re.split(r"(?<=[.!?]) (?=[A-Z])", term.definition)
+    assert re.search(rf"\b{term.pattern(list(term.names))}\b", sentences[0], flags=re.IGNORECASE)
+    assert max(len(sentence.split()) for sentence in sentences) <= 32
+
+
+def test_each_entry_links_back_to_its_section():
+    text = glossary.GLOSSARY.read_text(encoding="utf-8")
+    assert text.count("](notebooks/day") == len(TERMS)  # test_repository.py follows these links
+    assert glossary.link_back(text) == text, "run `python -m tools.notebooks.glossary`"
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.anchor)
 def test_each_term_stands_in_the_section_named(term):
     [path] = [path for path in NOTEBOOKS if path.stem.startswith(term.day)]
     text = lesson(nbformat.read(path, as_version=4), term.section)
@@ -65,7 +76,7 @@ def test_every_term_of_the_day_is_linked_once(linked):
     assert len(headings) == len(set(headings))
     assert {term.heading for term in TERMS if term.day == day} <= set(headings)
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    anchors = re.findall(r"\]\(\.\./GLOSSARY\.md#([^)]+)\)", text)
+    anchors = re.findall(r"\]\(\.\./GLOSSARY\.md#([^)]+)\)", text)  # relative: link() got no other place
     assert len(anchors) == len(headings)
     assert set(anchors) <= {term.anchor for term in TERMS}
 
@@ -79,6 +90,21 @@ def test_linking_again_changes_nothing_and_touches_words_only(linked):
     before = nbformat.read(path, as_version=4).cells
     bare = [[glossary.LINK.sub(r"\1", cell.source) for cell in cells] for cells in (before, notebook.cells)]
     assert bare[0] == bare[1]
+
+
+def test_once_published_the_links_are_absolute_and_linking_keeps_them_so(linked):
+    day, notebook, headings = linked
+    relative, place = nbformat.writes(notebook), glossary.place("a-group/its-name", "spring/2027")
+    assert place == "https://github.com/a-group/its-name/blob/spring/2027/GLOSSARY.md"
+    for cell in notebook.cells:
+        cell.source = glossary.moved(cell.source, place)
+    published = nbformat.writes(notebook)
+    assert published.count(f"]({place}#") == len(headings) and "](../GLOSSARY.md" not in published
+    assert glossary.link(notebook, day, place) == headings
+    assert nbformat.writes(notebook) == published
+    for cell in notebook.cells:
+        cell.source = glossary.moved(cell.source, glossary.BESIDE)
+    assert nbformat.writes(notebook).count("](../GLOSSARY.md#") == relative.count("](../GLOSSARY.md#")
 
 
 def test_no_link_stands_in_code_a_formula_a_heading_or_a_table(linked):

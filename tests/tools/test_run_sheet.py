@@ -1,58 +1,79 @@
-"""The run sheet agrees with the notebooks, and its script says where it does not."""
+"""The run sheet and the page of answers agree with notebooks and exercises, and the script says where not."""
 
-import json
 import re
 
 import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
 
-from tools.notebooks import run_sheet
-from tools.notebooks.outputs import run
+from helpers.exercises import check
+from tools.notebooks import answers, run_sheet
 
 SHEET = (ROOT / "INSTRUCTORS.md").read_text(encoding="utf-8")
 PLANS = {run_sheet.day(path): run_sheet.minutes(nbformat.read(path, as_version=4)) for path in NOTEBOOKS}
 
 
-def measured() -> dict:
-    return json.loads(run_sheet.SECONDS.read_text(encoding="utf-8"))["seconds"] if run_sheet.SECONDS.exists() else {}
+def sections(day: str) -> dict[str, str]:
+    """Title and text of each section of a day of the sheet."""
+    part = re.search(rf"^## {day}$.*?(?=^## )", SHEET, flags=re.MULTILINE | re.DOTALL)[0]
+    texts = run_sheet.SECTION.split(part)
+    return dict(zip(texts[1::2], texts[2::2], strict=True))
 
 
-def small(title: str = "Tokens", minutes: int = 10) -> nbformat.NotebookNode:
-    notebook = nbformat.v4.new_notebook()
-    text = f"## {title}\n\n*In this section:* what does a model see? ({minutes} minutes)"
-    notebook.cells = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell("sum(range(20_000_000))")]
-    return notebook
+def test_schedules_clock_and_minutes_are_those_of_the_notebooks():
+    assert run_sheet.updated(SHEET, PLANS) == SHEET, "run `make runsheet`"
+    assert len(PLANS) == 3 and all(len(core) > 5 and len(deeper) > 3 for core, deeper in PLANS.values())
 
 
-def test_clock_and_minutes_are_those_of_the_notebooks():
-    assert run_sheet.updated(SHEET, PLANS, measured()) == SHEET, "run `make runsheet`"
-    assert len(PLANS) == 3 and all(len(plan) > 5 for plan in PLANS.values())
+def test_the_page_of_answers_is_what_the_command_writes():
+    assert answers.PAGE.read_text(encoding="utf-8") == answers.page(), "run `make runsheet`"
+    assert all(check.get(name).question.strip() in answers.page() for name in check.names())
 
 
-def test_every_section_says_what_to_say_what_goes_wrong_and_what_to_skip():
-    for day in re.split(r"^## ", SHEET, flags=re.MULTILINE)[1:]:
-        for section in re.split(r"^### ", day, flags=re.MULTILINE)[1:]:
-            for line in ("Say", "Trouble", "Late"):
-                assert f"- **{line}:** " in section, f"{line}: {section.splitlines()[0]}"
+@pytest.mark.parametrize("day", PLANS)
+def test_every_section_says_what_to_say_what_goes_wrong_and_what_to_skip(day):
+    for title, text in sections(day).items():
+        for line in ("Say", "Trouble", "Late"):
+            assert f"- **{line}:** " in text, f"{line}: {title}"
+
+
+@pytest.mark.parametrize("day", PLANS)
+def test_the_exercises_of_each_section_are_those_of_the_files(day):
+    named = [title for title, text in sections(day).items() for _ in run_sheet.EXERCISE.findall(text)]
+    assert named == [check.get(name).section for name in check.names(day.replace("Day ", "day"))]
+
+
+@pytest.mark.parametrize("day", PLANS)
+def test_a_day_begins_at_nine_and_breaks_come_about_every_hour(day):
+    rows = run_sheet.schedule(day, PLANS[day][0])
+    assert rows[0][:2] == (9 * 60, "Set-up") and [title for _, title, _ in rows].count("*Lunch*") == 1
+    since = 0
+    for (start, title, length), (following, *_) in zip(rows, rows[1:], strict=False):
+        since = 0 if title in ("*Break*", "*Lunch*") else since + length
+        assert start + length == following and since <= 65
+        assert title != "*Lunch*" or 11 * 60 + 45 <= start <= 13 * 60
 
 
 def test_what_must_be_seen_when_late_are_sections_of_that_day():
     late = re.search(r"^## When late$(.+?)^## ", SHEET, flags=re.MULTILINE | re.DOTALL)[1]
-    for day, plan in PLANS.items():
+    for day, (core, deeper) in PLANS.items():
         line = re.search(rf"^- {day}: (.+)$", late, flags=re.MULTILINE)[1]
         for name in re.findall(r"\*([^*]+)\*", line):
-            assert any(title.startswith(name) for title in plan), name
+            assert any(title.startswith(name) for title in core | deeper), name
 
 
 def test_another_number_of_minutes_in_a_notebook_moves_the_clock_of_what_follows():
-    sheet = "## Day 1\n\n### Tokens\n\nwords\n\n### Ids (3 minutes)\n"
-    first = run_sheet.updated(sheet, {"Day 1": {"Tokens": 70, "Ids": 5}}, {})
-    assert "## Day 1 (75 minutes without breaks)" in first
-    assert "### 0:00 Tokens (70 minutes)\n\nwords" in first and "### 1:10 Ids (5 minutes)" in first
-    second = run_sheet.updated(first, {"Day 1": {"Tokens": 7, "Ids": 5}}, {"Day 1": {"Ids": 90.0}})
-    assert "### 0:07 Ids (5 minutes, of which computing 1.5)" in second
-    assert run_sheet.updated(second, {"Day 1": {"Tokens": 7, "Ids": 5}}, {"Day 1": {"Ids": 90.0}}) == second
+    sheet = (
+        "## Day 2\n\n| clock | old |\n| 9:00 | gone |\n\n### Tokens\n\n- **Exercise:** count (5 minutes). Which?\n\n"
+        "### 7:00 Ids (3 minutes)\n\n### Heads\n\n## When late\n"
+    )
+    first = run_sheet.updated(sheet, {"Day 2": ({"Tokens": 30, "Ids": 40}, {"Heads": 6})})
+    assert "| 9:05 | Tokens | 30 | count (5) |\n| 9:35 | *Break* | 10 | |\n| 9:45 | Ids | 40 | |\n" in first
+    assert "gone" not in first and "| 10:25 | *End* | | |\n\n### 9:05 Tokens (30 minutes)\n\n- **Exercise" in first
+    assert "### 9:45 Ids (40 minutes)\n\n### Heads (6 minutes)\n\n## When late\n" in first
+    second = run_sheet.updated(first, {"Day 2": ({"Tokens": 7, "Ids": 5}, {"Heads": 6})})
+    assert "### 9:12 Ids (5 minutes)" in second and "Break" not in second
+    assert run_sheet.updated(second, {"Day 2": ({"Tokens": 7, "Ids": 5}, {"Heads": 6})}) == second
 
 
 @pytest.mark.parametrize(
@@ -62,16 +83,4 @@ def test_another_number_of_minutes_in_a_notebook_moves_the_clock_of_what_follows
 )
 def test_a_section_that_only_one_of_them_has_is_named(plan, named):
     with pytest.raises(run_sheet.SheetError, match=re.escape(named)):
-        run_sheet.updated("## Day 1\n\n### Tokens\n", {"Day 1": plan}, {})
-
-
-def test_seconds_of_computing_are_measured_for_each_section(tmp_path):
-    path = tmp_path / "day1_small.ipynb"
-    nbformat.write(small(), path)
-    seconds = run_sheet.computing(run(path, {}))
-    assert 0.05 < seconds["Tokens"] < 30
-
-
-def test_the_program_says_how_it_is_used(capsys):
-    assert run_sheet.main(["--help"]) == 2
-    assert "--measure" in capsys.readouterr().err
+        run_sheet.updated("## Day 1\n\n### Tokens\n", {"Day 1": (plan, {})})

@@ -1,9 +1,10 @@
-"""Link the first use of each term in each notebook to GLOSSARY.md.
+"""Link the first use of each term in each notebook to GLOSSARY.md, and each entry there back to its section.
 
     python -m tools.notebooks.glossary [NOTEBOOK ...]
 
 The first bold use is linked; where a notebook has none, the first plain one in the prose. Run it on any state of a
-notebook, as often as you like: old links are taken out first.
+notebook, as often as you like: old links are taken out first. Links are relative until `make publish` has run, and
+then absolute, because Colab has no file next to a notebook.
 """
 
 import re
@@ -13,12 +14,17 @@ from pathlib import Path
 
 import nbformat
 
-from helpers.settings import ROOT
+from helpers.settings import ROOT, atomic
+from tools.notebooks import first_cell
 from tools.notebooks.outputs import save
 
 GLOSSARY = ROOT / "GLOSSARY.md"
-ENTRY = re.compile(r"^### (.+)\n\n(.+?)(?: Also: ([^.]+)\.)? \*Day (\d): (.+)\*$", flags=re.MULTILINE)
-LINK = re.compile(r"\[([^\[\]]+)\]\(\.\./GLOSSARY\.md#[^)]*\)")
+# "*Day 1: Tokens*", as a person writes it, or with the link that link_back() has put there.
+BACK = r"\*\[?Day (\d): ([^\]\n]+?)(?:\]\([^)\n]*\))?\*$"
+ENTRY = re.compile(rf"^### (.+)\n\n(.+?)(?: Also: ([^.]+)\.)? {BACK}", flags=re.MULTILINE)
+BESIDE = "../GLOSSARY.md"
+PLACE = rf"(?:\.\./|{re.escape(first_cell.SERVER)}[^)\s]+/)GLOSSARY\.md"  # relative, or published
+LINK = re.compile(rf"\[([^\[\]]+)\]\({PLACE}#[^)]*\)")
 # Never touched: code, formulas, links, headings, tables, the lines that open and close a section, exercises.
 UNTOUCHED = re.compile(
     r"^### References.*|```.*?```|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$|\[[^\]]*\]\([^)]*\)|^(?:#|\||\*In this|\*\*Key)[^\n]*$",
@@ -30,6 +36,7 @@ EVERYDAY = {
     "instruct", "key", "leak", "loss", "macro", "objective", "position", "precision", "query", "recall", "reference",
     "segment", "shape", "signature", "sparse", "storage", "student", "study", "test", "threshold", "training", "trial",
     "unknown", "validation", "value", "weighted", "weighted average", "width",
+    "worker",
 }  # fmt: skip
 
 
@@ -50,6 +57,34 @@ class Term:
 
     def pattern(self, names: list[str]) -> str:
         return "(?:" + "|".join(re.escape(name) for name in names) + ")(?:s|es)?"
+
+
+def place(repository: str, branch: str) -> str:
+    """Where a notebook finds the glossary: beside it, or at an address once OWNER/NAME is a real one."""
+    if repository.startswith(first_cell.NOBODY):
+        return BESIDE
+    return f"{first_cell.SERVER}{repository}/blob/{branch}/GLOSSARY.md"
+
+
+def moved(markdown: str, place: str) -> str:
+    """Markdown of a notebook in which every link to the glossary leads to this place."""
+    return re.sub(rf"\]\({PLACE}(?=[#)])", lambda _: f"]({place}", markdown)
+
+
+def section_anchor(title: str) -> str:
+    """The anchor that JupyterLab gives a heading of a notebook; code hosts have none and open the notebook."""
+    return title.replace(" ", "-")
+
+
+def link_back(text: str) -> str:
+    """The glossary's text, in which each entry names its section with a link to it."""
+
+    def linked(match: re.Match) -> str:
+        day, title = match.groups()
+        [path] = (ROOT / "notebooks").glob(f"day{day}_*.ipynb")
+        return f"*[Day {day}: {title}](notebooks/{path.name}#{section_anchor(title)})*"
+
+    return re.sub(BACK, linked, text, flags=re.MULTILINE)
 
 
 def terms() -> list[Term]:
@@ -93,7 +128,7 @@ def first_use(term: Term, cells: list, day: str, twins: bool) -> tuple[nbformat.
     return None
 
 
-def link(notebook: nbformat.NotebookNode, day: str) -> list[str]:
+def link(notebook: nbformat.NotebookNode, day: str, place: str = BESIDE) -> list[str]:
     """Link the terms in the notebook of a day such as "day1"; the headings of those that were linked."""
     cells = sections_of(notebook)
     for _, cell in cells:
@@ -105,7 +140,7 @@ def link(notebook: nbformat.NotebookNode, day: str) -> list[str]:
         if found := first_use(term, cells, day, twins):
             cell, match = found
             text = cell.source[match.start() : match.end()]
-            target = f"[{text}](../GLOSSARY.md#{term.anchor})"
+            target = f"[{text}]({place}#{term.anchor})"
             cell.source = cell.source[: match.start()] + target + cell.source[match.end() :]
             linked.append(term.heading)
     return linked
@@ -113,12 +148,16 @@ def link(notebook: nbformat.NotebookNode, day: str) -> list[str]:
 
 def write(path: Path) -> int:
     """Link the terms in a notebook and write it; how many were linked."""
-    notebook = nbformat.read(path, as_version=4)
-    linked = link(notebook, path.stem.split("_")[0])
+    notebook, project = nbformat.read(path, as_version=4), first_cell.project()
+    repository = project["repository"].removeprefix(first_cell.SERVER)
+    linked = link(notebook, path.stem.split("_")[0], place(repository, project["branch"]))
     save(notebook, path)
     return len(linked)
 
 
 if __name__ == "__main__":
+    content = link_back(GLOSSARY.read_text(encoding="utf-8"))
+    with atomic(GLOSSARY) as temporary:
+        temporary.write_text(content, encoding="utf-8")
     for path in [Path(name) for name in sys.argv[1:]] or sorted((ROOT / "notebooks").glob("day*.ipynb")):
         print(f"{path.name}: {write(path)} terms linked")

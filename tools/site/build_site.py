@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 
 from helpers.settings import ROOT
+from tools.notebooks import glossary
 from tools.notebooks.run import mathml
 
 SITE = ROOT / "site"
@@ -69,7 +70,7 @@ def prepared(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}  # knows !git and %pip
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            formulas = mathml(linked(cell.source, ROOT / "notebooks"))
+            formulas = mathml(linked(glossary.moved(cell.source, glossary.BESIDE), ROOT / "notebooks"))
             cell.source = BLOCK.sub(r'<div class="formula" tabindex="0">\1</div>', formulas)
         for output in cell.get("outputs", []):
             if alternative := output.get("metadata", {}).get("image/png", {}).get("alt"):
@@ -83,6 +84,7 @@ def linked(markdown: str, folder: Path) -> str:
     Anchors become those of Sphinx, links to a file that is a page lead there, those to other files lose their link.
     """
     pages = {ROOT / path: f"{name}.md" for name, path in PAGES.items()}
+    pages |= {path: path.name for path in (ROOT / "notebooks").glob("day*.ipynb")}
 
     def link(match: re.Match) -> str:
         words, address = match[1], match[2]
