@@ -16,7 +16,7 @@ from helpers.metrics.resampling import (
     warn_of_few_rows,
     weighted_tables,
     weights_of_rows,
-)  # fmt: skip
+)
 
 FEW_DISCORDANT = 10  # rows on which just one of two systems is right: below, no interval decides between them
 

@@ -22,7 +22,7 @@ from helpers.metrics.resampling import (
     warn_of_few_rows,
     weighted_tables,
     weights_of_rows,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

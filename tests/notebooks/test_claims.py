@@ -25,7 +25,7 @@ def test_a_sampler_that_starts_again_with_the_same_seed_draws_the_same_values():
 def test_tpe_looks_at_hyperparameters_together_and_counts_running_trials_as_poor():
     told = inspect.signature(optuna.samplers.TPESampler).parameters
     assert told["constant_liar"].default is True
-    assert optuna.samplers.TPESampler()._multivariate in (None, True)  # None: as if it were True, and without a warning
+    assert optuna.samplers.TPESampler()._is_multivariate(optuna.create_study())
 
 
 def test_optuna_says_what_the_notebook_quotes_on_sqlite():

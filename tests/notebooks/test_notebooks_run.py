@@ -62,11 +62,11 @@ def test_notebook_runs_and_gives_its_saved_outputs(path, tmp_path):
         for table in [name for name in TABLES if name in shown]:
             assert list(fresh[table]) == list(shown[table])
             for row in shown[table]:  # other processors round differently, which changes a few answers
-                assert numbers(fresh[table][row]) == pytest.approx(numbers(shown[table][row]), abs=0.03), row
+                assert without_words(fresh[table][row]) == pytest.approx(without_words(shown[table][row]), abs=0.03), row
 
 
-def numbers(row: dict) -> dict[str, float]:
-    """The numbers of a row of results, without its words."""
+def without_words(row: dict) -> dict[str, float]:
+    """The numbers of a row of results."""
     return {column: value for column, value in row.items() if not isinstance(value, str)}
 
 

@@ -45,18 +45,23 @@ def marian(folder: Path, source: str, target: str, language: str = "") -> Marian
     return model
 
 
+def learn_pieces(file: Path, sentences: list[str], size: int) -> sentencepiece.SentencePieceProcessor:
+    """Learn at most so many pieces, and write sentencepiece's model to a file."""
+    prefix = file.with_name("learning")
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter(sentences), model_prefix=str(prefix), vocab_size=size, hard_vocab_limit=False,
+        minloglevel=2,
+    )  # fmt: skip
+    prefix.with_suffix(".vocab").unlink()
+    prefix.with_suffix(".model").rename(file)
+    return sentencepiece.SentencePieceProcessor(model_file=str(file))
+
+
 def _pieces(folder: Path, source: str, target: str, languages: list[str]) -> list[str]:
     found = dict.fromkeys(languages)
     for name, language in (("source", source), ("target", target)):
-        prefix = folder / name
-        sentencepiece.SentencePieceTrainer.Train(
-            sentence_iterator=iter(texts(language)), model_prefix=str(prefix), vocab_size=600, hard_vocab_limit=False,
-            minloglevel=2,
-        )  # fmt: skip
-        processor = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
+        processor = learn_pieces(folder / f"{name}.spm", texts(language), 600)
         found |= dict.fromkeys(processor.IdToPiece(number) for number in range(processor.GetPieceSize()))
-        prefix.with_suffix(".model").rename(prefix.with_suffix(".spm"))
-        prefix.with_suffix(".vocab").unlink()
     return ["</s>", "<unk>", *(piece for piece in found if piece not in ("<s>", "</s>", "<unk>")), "<pad>"]
 
 

@@ -8,10 +8,9 @@ import json
 import shutil
 from pathlib import Path
 
-import sentencepiece
 import torch
 import transformers as hf
-from hub_marian import marian, texts
+from hub_marian import learn_pieces, marian, texts
 from tokenizers import ByteLevelBPETokenizer, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from helpers.packages import catalogue
@@ -145,13 +144,7 @@ def bertweet(folder: Path) -> None:
 
 def rater(folder: Path) -> None:
     """XLM-R with one output, and its tokenizer as sentencepiece's model alone."""
-    prefix = folder / "sentencepiece.bpe"
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(texts("en") + texts("pt")), model_prefix=str(prefix), vocab_size=900,
-        hard_vocab_limit=False, minloglevel=2,
-    )  # fmt: skip
-    (folder / "sentencepiece.bpe.vocab").unlink()
-    pieces = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model").GetPieceSize()
+    pieces = learn_pieces(folder / "sentencepiece.bpe.model", texts("en") + texts("pt"), 900).GetPieceSize()
     _write(folder / "tokenizer_config.json", {"do_lower_case": False, "model_max_length": 512})
     positions = {"max_position_embeddings": 514, "type_vocab_size": 1}
     config = hf.XLMRobertaConfig(**SMALL, **positions, vocab_size=pieces + 2, num_labels=1)  # <pad> and <mask>

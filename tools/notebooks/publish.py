@@ -53,6 +53,7 @@ def write(repository: str, branch: str) -> None:
     _check(repository, branch)
     settings, readme, citation = (ROOT / name for name in ("pyproject.toml", "README.md", "CITATION.cff"))
     text, notebooks = readme.read_text(encoding="utf-8").replace(UNPUBLISHED, PUBLISHED), {}
+    place = glossary.place(repository, branch)
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         link = f"](notebooks/{path.name})"
         text = _put(f"{link} {badge(repository, branch, path.name)}", rf"{re.escape(link)}( {BADGE})?", text)
@@ -60,7 +61,7 @@ def write(repository: str, branch: str) -> None:
         first_cell.of(notebooks[path]).source = first_cell.source(repository, branch)
         for cell in notebooks[path].cells:
             if cell.cell_type == "markdown":
-                cell.source = glossary.moved(cell.source, glossary.place(repository, branch))
+                cell.source = glossary.moved(cell.source, place)
     project = _put(f'repository = "{SERVER}{repository}"', r'^repository = ".*"$', settings.read_text(encoding="utf-8"))
     project = _put(f'branch = "{branch}"', r'^branch = ".*"$', project)
     code = f"repository-code: {SERVER}{repository}"
