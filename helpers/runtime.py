@@ -21,6 +21,10 @@ from helpers.settings import SIZES, SOURCES, chosen
 
 SHOWN_VERSIONS = ("torch", "transformers", "datasets", "scikit-learn")
 PRECISION, FORMATS = "WORKSHOP_PRECISION", ("float32", "bfloat16")
+OUT_OF_MEMORY = """The GPU's memory does not suffice.
+  What to do: restart the kernel, which frees what earlier cells hold, then run Set-up and this section. If that does
+  not help, halve per_device_train_batch_size and add gradient_accumulation_steps=2: each step then still learns from as
+  many texts. Other notebooks on this GPU hold their memory until their kernels are shut down."""
 WORTH_IT = 1.5  # times faster than float32; below that the lost digits of bfloat16 buy too little
 
 
@@ -84,6 +88,7 @@ def setup(source: str = "packages", size: str | None = None, seed: int = 0) -> W
     random.seed(seed)
     numpy.random.seed(seed)
     torch.manual_seed(seed)
+    _explain_out_of_memory()
     workshop = Workshop(device, source, size, seed, training_arguments(device))
     _print_table(workshop, too_late)
     return workshop
@@ -102,6 +107,18 @@ def _set_environment() -> bool:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its advice on loading is explained on Day 2
     hub = sys.modules.get("huggingface_hub.constants")
     return hub is not None and not (hub.HF_HUB_OFFLINE and str(settings.HUB_CACHE) == hub.HF_HUB_CACHE)
+
+
+def _explain_out_of_memory() -> None:
+    """In a notebook, let a cell that does not fit the GPU show what to do in place of a long traceback."""
+    from IPython import get_ipython  # python -m helpers.label starts without it
+
+    def explain(shell, kind, error, traceback, tb_offset=None):
+        error.__traceback__ = None  # IPython keeps the error; its traceback would hold the memory
+        print(OUT_OF_MEMORY, file=sys.stderr)
+
+    if shell := get_ipython():
+        shell.set_custom_exc((torch.OutOfMemoryError,), explain)
 
 
 def fast_bfloat16(device: str | torch.device) -> bool:

@@ -45,6 +45,33 @@ def test_each_call_chooses_anew_and_the_environment_stays_as_it_was():
     assert lines[-1] == "environment True 1"
 
 
+def test_a_cell_that_does_not_fit_the_gpu_says_what_to_do_and_holds_no_memory():
+    program = """
+import gc, weakref, torch
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
+shell.run_cell("import helpers; helpers.setup()").raise_error()
+shell.user_ns["held"] = held = []
+result = shell.run_cell('''
+import torch, weakref
+def train():
+    batch = torch.ones(3)
+    held.append(weakref.ref(batch))
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+train()
+''')
+assert not result.success
+del result
+gc.collect()
+print("freed", held[0]() is None)
+"""
+    done = run(program)
+    assert done.returncode == 0, done.stderr
+    assert "per_device_train_batch_size" in done.stderr and "Traceback" not in done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "freed True"
+
+
 def test_an_argument_goes_before_the_environment():
     program = "import helpers; print(helpers.setup().size, helpers.setup(size='small').size)"
     assert run(program, WORKSHOP_SIZE="tiny").stdout.splitlines()[-1] == "tiny small"

@@ -6,13 +6,16 @@ import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
 
-from tools.site import mark_slides
+from tools.site import build_site, mark_slides
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_section_is_a_slide_and_every_figure_and_key_points_are_sub_slides(path):
-    notebook = mark_slides.mark(nbformat.read(path, as_version=4))
-    for cell in notebook.cells:
+def test_every_section_of_the_core_is_a_slide_and_every_figure_and_key_points_are_sub_slides(path):
+    cells = mark_slides.mark(nbformat.read(path, as_version=4)).cells
+    ids = [cell.id for cell in cells]
+    deeper, closing = ids.index("deeper"), ids.index("closing")
+    assert {cell.metadata["slideshow"]["slide_type"] for cell in cells[deeper:closing]} == {"skip"}
+    for cell in cells[:deeper] + cells[closing:]:
         kind = cell.metadata["slideshow"]["slide_type"]
         if cell.cell_type == "markdown" and cell.source.startswith("## "):
             assert kind == "slide", cell["id"]
@@ -20,6 +23,22 @@ def test_every_section_is_a_slide_and_every_figure_and_key_points_are_sub_slides
             assert kind == "subslide", cell["id"]
         for output in cell.get("outputs", []):
             assert "image/png" not in output.get("data", {}) or kind == "subslide", cell["id"]
+
+
+def test_on_the_site_the_second_half_stands_under_going_deeper():
+    texts = [
+        "# Day",
+        "## Core",
+        "### Part",
+        "## Going deeper",
+        "words",
+        "## More\n\n### Part",
+        "## What you take from Day 1",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text) for text in texts])
+    build_site.under_going_deeper(notebook)
+    below = "### More\n\n#### Part"
+    assert [cell.source for cell in notebook.cells] == [*texts[:5], below, texts[6]]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -68,6 +68,7 @@ def _contents(names: Iterable[str], depth: int) -> str:
 def prepared(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A notebook with formulas as MathML, and the alternative texts of figures where myst-nb looks for them."""
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}  # knows !git and %pip
+    under_going_deeper(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             formulas = mathml(linked(glossary.moved(cell.source, glossary.BESIDE), ROOT / "notebooks"))
@@ -76,6 +77,17 @@ def prepared(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             if alternative := output.get("metadata", {}).get("image/png", {}).get("alt"):
                 cell.metadata["mystnb"] = {"image": {"alt": alternative}}
     return notebook
+
+
+def under_going_deeper(notebook: nbformat.NotebookNode) -> None:
+    """Move the headings of the second half one level down, so that the contents tell it from the core."""
+    below = False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            below = below and not cell.source.startswith("## What you take from Day")
+            if below:
+                cell.source = re.sub(r"^(?=#+ )", "#", cell.source, flags=re.MULTILINE)
+            below = below or cell.source.startswith("## Going deeper")
 
 
 def linked(markdown: str, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Build a deck for each day from the saved notebooks: `make slides`, into slides/. The decks open from disk.
+"""Build a deck of each day's core from the saved notebooks: `make slides`, into slides/. The decks open from disk.
 
 The notebooks are marked in memory (mark_slides.py); reveal.js comes from the package sphinx-revealjs and is
 put beside the decks, so that nothing is asked from elsewhere.

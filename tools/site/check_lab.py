@@ -53,11 +53,10 @@ def lab(folder: Path) -> Iterator[str]:
     command += ["--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     command += ["--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
     with (folder / "log").open("w") as log:
-        place = folder / "copy" / "notebooks"
-        server = subprocess.Popen(command, cwd=place, env={**os.environ, **own}, stdout=log, stderr=log)
+        server = subprocess.Popen(command, cwd=folder / "copy", env={**os.environ, **own}, stdout=log, stderr=log)
     try:
         wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server, folder / "log")
-        yield f"http://127.0.0.1:{port}/lab/tree/{{name}}?token={token}"
+        yield f"http://127.0.0.1:{port}/lab/tree/notebooks/{{name}}?token={token}"
     finally:
         server.terminate()
         server.wait(timeout=60)

@@ -3,6 +3,7 @@
 - A section's opening is a slide: its heading and its question. Its further words become the speaker's notes.
 - A cell that draws or shows something stands on a sub-slide, with the sentence "What to see" as notes.
 - Key points are a slide of their own. Other cells are left out, and code is hidden where it is longer than six lines.
+- Everything from "Going deeper" to the day's last section is left out: it is for the evening.
 
 Doing it again changes nothing; a cell with the tag `slide-as-is` keeps what its author gave it.
 """
@@ -35,11 +36,13 @@ def slide_type(cell: nbformat.NotebookNode, previous: str) -> str:
 
 def mark(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook with `slideshow` and the tag for hidden code on its cells; the given one is changed."""
-    previous = "skip"
+    previous, core = "skip", True
     for cell in notebook.cells:
+        if cell.source.startswith(("## Going deeper", "## What you take from Day")):
+            core = not cell.source.startswith("## Going deeper")
         tags = [tag for tag in cell.metadata.get("tags", []) if tag != HIDDEN]
         if "slide-as-is" not in tags:
-            previous = slide_type(cell, previous)
+            previous = slide_type(cell, previous) if core else "skip"
             cell.metadata["slideshow"] = {"slide_type": previous}
         if cell.cell_type == "code" and len(cell.source.splitlines()) > LONG_CODE:
             tags.append(HIDDEN)
