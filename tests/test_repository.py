@@ -237,7 +237,7 @@ def anchors(path: Path) -> set[str]:
     if path.suffix == ".ipynb":
         cells = nbformat.read(path, as_version=4).cells
         text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        return {title.replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)}
+        return {glossary.section_anchor(title) for title in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)}
     titles = re.findall(r"^#+ (.+)$", prose(path), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -327,7 +327,7 @@ def test_the_table_of_cards_names_sections_that_exist():
     for name, (used, *_) in card_table().items():
         for day, sections in re.findall(r"Day (\d): ([^;]+)", used):
             for title in re.findall(r"\*([^*]+)\*", sections):
-                assert title.replace(" ", "-") in titles[day], (name, title)
+                assert glossary.section_anchor(title) in titles[day], (name, title)
 
 
 def test_the_notice_and_the_cards_name_base_teacher_texts_and_licenses_of_every_derived_weight():

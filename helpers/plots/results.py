@@ -135,7 +135,7 @@ def learning_curves(curve: pd.DataFrame, title: str) -> None:
 
 
 def shares_by_period(shares: pd.DataFrame, counts: pd.Series, xlabel: str, ylabel: str, title: str) -> None:
-    """Draw a line for each measure over periods, with 95 % intervals of a share (Wilson 1927).
+    """Draw a line for each measure over periods, with 95% intervals of a share (Wilson 1927).
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def shares_by_period(shares: pd.DataFrame, counts: pd.Series, xlabel: str, ylabe
     axis.set_xticks(range(len(shares)), [str(period) for period in shares.index])
     axis.set(xlabel=xlabel, ylabel=ylabel, title=title, ylim=(0, 1.02))
     axis.legend(fontsize=8, ncols=2)
-    show(figure, f"{title}. {ylabel} by {xlabel}, with 95 % intervals. {'; '.join(told)}.")
+    show(figure, f"{title}. {ylabel} by {xlabel}, with 95% intervals. {'; '.join(told)}.")
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:

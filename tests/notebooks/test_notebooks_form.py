@@ -7,6 +7,8 @@ import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
 
+from tools.notebooks import glossary
+
 pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -111,7 +113,7 @@ def test_every_section_opens_with_its_question_and_closes_with_key_points(path):
 
 
 def test_links_inside_lead_to_sections_and_files_that_exist(path):
-    anchors = {title.strip().replace(" ", "-") for _, title in headings(path)}
+    anchors = {glossary.section_anchor(title.strip()) for _, title in headings(path)}
     for cell in cells_of(path, "markdown"):
         for target in re.findall(r"\]\(([^)]+)\)", cell.source):
             if target.startswith("#"):
