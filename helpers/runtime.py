@@ -198,7 +198,7 @@ def _print_table(workshop: Workshop, too_late: bool) -> None:
         ("size", workshop.size, "" if workshop.size != "tiny" else "for tests: the numbers mean nothing"),
         ("numbers", _format_name(workshop.precision), ""),
         ("seed", str(workshop.seed), ""),
-        ("memory", f"{memory:.0f} GB free", "" if memory > 3 else "close other programs: 3 GB are needed"),
+        ("memory", f"{memory:.0f} GB free", "" if memory > 5 else "close other programs: 5 GB are needed"),
         ("disk", f"{disk:.0f} GB free", "" if disk > 2 else f"make room for {settings.CACHE}: 2 GB are needed"),
     ]
     lines += [("version", f"{name} {metadata.version(name)}", "") for name in SHOWN_VERSIONS]
