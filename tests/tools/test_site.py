@@ -1,11 +1,14 @@
 """Slides and site: the rules that mark slides, and both seen in headless Chromium."""
 
+import html
+import re
 import subprocess
 
 import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT
 
+from tools.notebooks import run
 from tools.site import build_site, mark_slides
 
 
@@ -54,6 +57,25 @@ def test_a_cell_that_its_author_marked_is_left_alone():
     cell = nbformat.v4.new_markdown_cell("words", metadata={"tags": ["slide-as-is"], "slideshow": {"slide_type": "-"}})
     notebook = mark_slides.mark(nbformat.v4.new_notebook(cells=[cell]))
     assert notebook.cells[0].metadata["slideshow"]["slide_type"] == "-"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_figure_of_a_page_has_its_own_alternative_text(path):
+    notebook = nbformat.read(path, as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    wanted = [o.metadata["image/png"]["alt"] for o in outputs if "image/png" in o.get("data", {})]
+    found = re.findall(r'<img alt="([^"]*)"', run.page(notebook))
+    assert len(wanted) >= 4 and [html.unescape(text) for text in found] == wanted
+
+
+def test_on_the_site_a_cell_with_two_figures_has_both_texts():
+    figures = [
+        nbformat.v4.new_output("display_data", {"image/png": ""}, metadata={"image/png": {"alt": text}})
+        for text in ("First.", "Second.")
+    ]
+    cells = [nbformat.v4.new_code_cell("draw()", outputs=figures)]
+    notebook = build_site.prepared(nbformat.v4.new_notebook(cells=cells))
+    assert notebook.cells[0].metadata["mystnb"]["image"]["alt"] == "First. Second."
 
 
 @pytest.mark.long

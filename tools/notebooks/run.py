@@ -4,6 +4,7 @@ The notebooks themselves stay as they are. The pages need no network: formulas b
 another site is asked for.
 """
 
+import html
 import re
 import sys
 import time
@@ -17,6 +18,7 @@ from helpers.settings import ROOT, atomic
 from tools.notebooks.outputs import execute
 
 PAGES = ROOT / "html"
+UNDESCRIBED = '<img alt="No description has been provided for this image"'
 # Long lines of code and text are broken rather than cut off at the edge of the page.
 WRAP = "<style>.jp-InputArea-editor .highlight pre, .jp-RenderedText pre { white-space: pre-wrap; }</style></head>"
 
@@ -32,6 +34,16 @@ def mathml(markdown: str) -> str:
     return "".join(pieces)
 
 
+def described(page: str, notebook: nbformat.NotebookNode) -> str:
+    """A page that nbconvert made of the notebook, in which every figure has its alternative text.
+
+    nbconvert leaves out what Jupyter keeps as a figure's `alt`, and says that no description has been provided.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    texts = iter([output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})])
+    return re.sub(re.escape(UNDESCRIBED), lambda _: f'<img alt="{html.escape(next(texts))}"', page)
+
+
 def page(notebook: nbformat.NotebookNode) -> str:
     """The notebook as one HTML page that opens from disk without a network."""
     for cell in notebook.cells:
@@ -40,6 +52,7 @@ def page(notebook: nbformat.NotebookNode) -> str:
     exporter = HTMLExporter(template_name="lab")
     exporter.require_js_url = exporter.jquery_url = ""
     body, _ = exporter.from_notebook_node(notebook)
+    body = described(body, notebook)
     # What is left asks other sites for MathJax, Mermaid and empty addresses: nothing here needs them.
     body = re.sub(r"<script[^>]*src=\"(https?:[^\"]*)?\"[^>]*>\s*</script>", "", body)
     body = body.replace("</head>", WRAP, 1)

@@ -73,9 +73,9 @@ def prepared(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type == "markdown":
             formulas = mathml(linked(glossary.moved(cell.source, glossary.BESIDE), ROOT / "notebooks"))
             cell.source = BLOCK.sub(r'<div class="formula" tabindex="0">\1</div>', formulas)
-        for output in cell.get("outputs", []):
-            if alternative := output.get("metadata", {}).get("image/png", {}).get("alt"):
-                cell.metadata["mystnb"] = {"image": {"alt": alternative}}
+        texts = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in cell.get("outputs", [])]
+        if texts := list(filter(None, texts)):  # myst-nb knows one text a cell
+            cell.metadata["mystnb"] = {"image": {"alt": " ".join(texts)}}
     return notebook
 
 

@@ -14,7 +14,7 @@ from nbconvert import SlidesExporter
 from traitlets.config import Config
 
 from helpers.settings import ROOT, atomic
-from tools.notebooks.run import mathml
+from tools.notebooks.run import described, mathml
 from tools.site.mark_slides import HIDDEN, mark
 
 SLIDES = ROOT / "slides"
@@ -50,10 +50,8 @@ const require = (settings, names, ready) => {
 
 def deck(notebook: nbformat.NotebookNode) -> str:
     """One HTML page with the marked cells; it looks for reveal.js in the folder reveal/ beside it."""
-    spoken = []
-    for cell in mark(notebook).cells:
-        spoken += divided(cell)
-    notebook.cells = spoken
+    shown = [cell for cell in mark(notebook).cells if cell.metadata["slideshow"]["slide_type"] != "skip"]
+    notebook.cells = [part for cell in shown for part in divided(cell)]
     settings = Config({"TagRemovePreprocessor": {"enabled": True, "remove_input_tags": {HIDDEN}}})
     exporter = SlidesExporter(
         config=settings,
@@ -67,7 +65,7 @@ def deck(notebook: nbformat.NotebookNode) -> str:
     exporter.require_js_url = exporter.jquery_url = exporter.mathjax_url = exporter.mermaid_js_url = ""
     exporter.font_awesome_url = ""
     body, _ = exporter.from_notebook_node(notebook)
-    page = without_elsewhere(body).replace("</head>", STYLE + "</head>", 1)
+    page = without_elsewhere(described(body, notebook)).replace("</head>", STYLE + "</head>", 1)
     before, loader, after = page.rpartition("<script>\nrequire(")
     return before + STAND_INS + loader + after
 
