@@ -15,7 +15,7 @@ from traitlets.config import Config
 
 from helpers.settings import ROOT, atomic
 from tools.notebooks.run import described, mathml
-from tools.site.mark_slides import HIDDEN, mark
+from tools.site.mark_slides import HIDDEN, VIEWS, mark
 
 SLIDES = ROOT / "slides"
 REVEAL = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
@@ -73,22 +73,36 @@ def deck(notebook: nbformat.NotebookNode) -> str:
 def divided(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """A cell as the deck has it: an opening gives its question and the rest as notes, a close only its key points.
 
-    What follows the key points under a heading is a slide of its own, or notes where the heading is a third-level one.
+    What follows under another heading is a slide of its own, or notes where the heading is a third-level one.
+    A cell of code that shows several figures or tables is a sub-slide for each.
     """
     if cell.cell_type != "markdown":
-        return [cell]
+        return one_view_each(cell)
     cell.source = mathml(cell.source)
     kind = cell.metadata["slideshow"]["slide_type"]
     if kind == "subslide":
         cell.source = "**Key points**" + cell.source.split("**Key points**", 1)[1]
-        cell.source, *others = re.split(r"\n(?=#{2,3} )", cell.source)
-        return [cell] + [markdown(other, "slide" if other.startswith("## ") else "notes") for other in others]
+    cell.source, *others = re.split(r"\n(?=#{2,3} )", cell.source)
+    parts = [cell] + [markdown(other, "slide" if other.startswith("## ") else "notes") for other in others]
     question = re.match(r"(#+ .+\n+\*In this section:\*.+)\n", cell.source)
-    if kind != "slide" or not question:
-        return [cell]
-    rest = cell.source[question.end() :]
-    cell.source = question[1]
-    return [cell, markdown(rest, "notes")]
+    if kind == "slide" and question:
+        parts.insert(1, markdown(cell.source[question.end() :], "notes"))
+        cell.source = question[1]
+    return parts
+
+
+def one_view_each(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """A cell of code once for each figure or table that it shows, with the code on the first only."""
+    parts, seen = [[]], False
+    for output in cell.outputs:
+        view = any(kind in output.get("data", {}) for kind in VIEWS)
+        if view and seen:
+            parts.append([])
+        parts[-1].append(output)
+        seen = seen or view
+    cell.outputs, *others = parts
+    metadata = {"slideshow": {"slide_type": "subslide"}, "tags": [HIDDEN]}
+    return [cell] + [nbformat.v4.new_code_cell(outputs=outputs, metadata=metadata) for outputs in others]
 
 
 def markdown(source: str, slide_type: str) -> nbformat.NotebookNode:
