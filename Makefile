@@ -16,8 +16,9 @@ QUICK := tests/test_repository.py tests/test_public_names.py tests/notebooks/tes
 	tests/notebooks/test_cells.py tests/notebooks/test_glossary.py tests/exercises \
 	tests/metrics/test_scores.py tests/metrics/test_folds.py tests/metrics/test_calibration.py \
 	tests/data/test_sets.py tests/packages/test_catalogue.py tests/tools/test_run_sheet.py
-# The large data sets and the translations are left to make test.
-QUICKLY := not newsgroups and not news_articles and not health_tweets and not roundtrip and not signs
+# The large data sets, the translations, the exercise that runs a model and publish are left to make test.
+QUICKLY := not newsgroups and not news_articles and not health_tweets and not roundtrip and not signs \
+	and not day1-labels and not publish
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint tests/constraints.txt
 
 .PHONY: help lab run quick test test-all test-oldest update preflight kit zip slides site check-site check-lab outputs runsheet publish lint fetch

@@ -21,7 +21,7 @@ from helpers.settings import SIZES, SOURCES, chosen
 
 SHOWN_VERSIONS = ("torch", "transformers", "datasets", "scikit-learn")
 PRECISION, FORMATS = "WORKSHOP_PRECISION", ("float32", "bfloat16")
-OUT_OF_MEMORY = """The GPU's memory does not suffice.
+OUT_OF_MEMORY = """The GPU does not have enough memory.
   What to do: restart the kernel, which frees what earlier cells hold, then run Set-up and this section. If that does
   not help, halve per_device_train_batch_size and add gradient_accumulation_steps=2: each step then still learns from as
   many texts. Other notebooks on this GPU hold their memory until their kernels are shut down."""

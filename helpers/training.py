@@ -166,7 +166,7 @@ def _began_from(model) -> str:
 def _correct_vocabulary(tokenizer, folder: Path) -> None:
     """Where a saved tokenizer reads other words than in training, give it the files that it was loaded from.
 
-    transformers (5.15 to 5.23, seen) writes BERTweet's merges without their last column, and takes half of each merge
+    transformers (5.15 to 5.24, seen) writes BERTweet's merges without their last column, and takes half of each merge
     for that column when it reads them: every word would fall into letters, silently.
     """
     from transformers import AutoTokenizer

@@ -90,7 +90,7 @@ class Classifier:
         Raises
         ------
         LabelError
-            Where the GPU's memory or the range of its numbers does not suffice, or the results are not numbers.
+            Where the GPU runs out of memory, a number does not fit its format, or the results are not numbers.
         """
         batch_size = batch_size or self._batch_size()
         result = np.full((len(texts), len(self.names)), np.nan, dtype=np.float32)
