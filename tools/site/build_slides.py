@@ -28,14 +28,17 @@ STYLE = """<style>.reveal { font-size: 1.6em; --r-heading-text-transform: none; 
 .reveal .slides > section, .reveal .slides > section > section { max-height: 100%; overflow-y: auto; }</style>"""
 
 # nbconvert's page asks require.js for reveal.js, and MathJax after each slide: the first is put in place of the loader.
-# A slide that is too high for the screen, or has a table that is too wide, is drawn smaller, down to six tenths.
+# A slide that is too high for the screen, or has a table that is too wide, is drawn smaller, down to six tenths. One
+# with nothing but a figure is drawn as large as fits, up to sixteen tenths.
 STAND_INS = """<script src="reveal/dist/reveal.js"></script><script src="reveal/plugin/notes/notes.js"></script>
 <script>const MathJax = {Hub: {getAllJax: () => false}};
 const fits = slide => slide.scrollHeight <= slide.clientHeight + 1 &&
   [...slide.querySelectorAll(".jp-OutputArea-output")].every(output => output.scrollWidth <= output.clientWidth + 1);
+const beside = slide => [...slide.querySelectorAll(".jp-RenderedMarkdown, .jp-InputArea-editor, table, iframe")]
+  .some(part => !part.closest("aside"));
 const fit = ({currentSlide}) => {
-  for (let tenths = 10; tenths >= 6; tenths--) {
-    currentSlide.style.zoom = tenths / 10;
+  for (let tenths = beside(currentSlide) ? 10 : 16; tenths >= 6; tenths--) {
+    for (const cell of currentSlide.children) cell.style.zoom = tenths / 10;
     if (fits(currentSlide)) break;
   }
   Reveal.layout();

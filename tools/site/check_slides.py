@@ -15,7 +15,8 @@ from tools.site.check_pages import opened
 # What of the current slide does not fit: itself, or something in it that would have to be scrolled sideways.
 HIDDEN = """() => [Reveal.getCurrentSlide(), ...Reveal.getCurrentSlide().querySelectorAll("pre, div")]
   .filter((box, place) => place ? box.scrollWidth > box.clientWidth + 2 && getComputedStyle(box).overflowX !== "visible"
-                                : box.scrollHeight > box.clientHeight + 2)
+                                : box.scrollHeight > box.clientHeight + 2 ||
+                                  box.getBoundingClientRect().bottom > innerHeight + 2)
   .map(box => box.textContent.trim().replace(/\\s+/g, " ").slice(0, 60))"""
 
 
