@@ -42,7 +42,10 @@ OVER = f"""() => {{
 
 @contextmanager
 def lab(folder: Path) -> Iterator[str]:
-    """JupyterLab in a copy of the repository, which is made in an empty folder; gives its address with `{name}`."""
+    """JupyterLab in a copy of the repository, which is made in an empty folder; gives its address with `{name}`.
+
+    The address lets JupyterLab forget the notebook before, which it would otherwise open again beside this one.
+    """
     copy_repository(folder / "copy")
     own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
     own |= NO_NETWORK | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -56,7 +59,7 @@ def lab(folder: Path) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=folder / "copy", env={**os.environ, **own}, stdout=log, stderr=log)
     try:
         wait_for(f"http://127.0.0.1:{port}/api/status?token={token}", server, folder / "log")
-        yield f"http://127.0.0.1:{port}/lab/tree/notebooks/{{name}}?token={token}"
+        yield f"http://127.0.0.1:{port}/lab/tree/notebooks/{{name}}?token={token}&reset"
     finally:
         server.terminate()
         server.wait(timeout=60)
