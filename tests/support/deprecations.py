@@ -10,13 +10,19 @@ def _fail_on_deprecations() -> None:
     # Everything is local: IPython runs this file in the learner's own namespace, where it must leave nothing.
     import logging
     import warnings
+    from importlib import metadata
 
     libraries = ("transformers", "datasets", "optuna")
     callers = rf"(__main__|helpers|{'|'.join(libraries)})"  # where a warning is seen: in the call, or in the library
+    # transformers 5.15's own pipeline for text calls generate() in a way that generate() deprecates; later ones do not.
+    expected = "Passing `generation_config` together" if metadata.version("transformers").startswith("5.15.") else None
     plain = logging.Logger.warning
 
     def watched(logger: logging.Logger, message, *arguments, **options) -> None:
-        if logger.name.split(".")[0] in libraries and "deprecated" in str(message):
+        text = str(message)
+        if expected and text.startswith(expected):
+            return
+        if logger.name.split(".")[0] in libraries and "deprecated" in text:
             raise DeprecationWarning(message)
         plain(logger, message, *arguments, **options)
 
