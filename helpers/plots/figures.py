@@ -55,9 +55,9 @@ def show(figure: plt.Figure, alt: str) -> None:
         figure.savefig(picture, format="png", dpi=100, bbox_inches="tight")
     plt.close(figure)
     missing = [warning for warning in caught if "missing from font" in str(warning.message)]
-    for warning in caught:
-        if warning not in missing:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    others = {str(warning.message): warning for warning in caught if warning not in missing}
+    for warning in others.values():
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if missing:
         advice = "They are drawn as boxes. Install a font of that script, such as Noto Sans, and restart the kernel."
         warnings.warn(f"No installed font has some characters of this figure. {advice}", stacklevel=2)
