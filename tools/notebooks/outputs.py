@@ -38,7 +38,7 @@ def run(path: Path, environment: dict[str, str]) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
-    client.timeout = 1800
+    client.timeout = 7200  # seconds for a cell: the longest takes a quarter of an hour on two fast cores
     client.extra_arguments = ["--log-level=40"]  # a warning on encryption, meant for servers
     # A cell that prints in pieces gives one stream output, on every machine the same.
     client.coalesce_streams = True
