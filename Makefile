@@ -33,7 +33,7 @@ lab: fetch     ## open the notebooks in JupyterLab
 run: fetch     ## run every notebook in day order, and write readable HTML of each to html/
 	@$(BIN)/python -m tools.notebooks.run
 
-quick: lint    ## under a minute: style, imports, and the tests that a change breaks most often
+quick: lint    ## about a minute: style, imports, and the tests that a change breaks most often
 	$(BIN)/python -m pytest -q -m "not long" -k "$(QUICKLY)" $(QUICK)
 
 test: fetch $(TESTS)   ## run the tests: every notebook end to end, and the helpers
