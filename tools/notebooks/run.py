@@ -34,13 +34,18 @@ def mathml(markdown: str) -> str:
     return "".join(pieces)
 
 
+def alternatives(cell: nbformat.NotebookNode) -> list[str]:
+    """The alternative texts of the figures that a cell shows, in their order."""
+    outputs = cell.get("outputs", [])
+    return [output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})]
+
+
 def described(page: str, notebook: nbformat.NotebookNode) -> str:
     """A page that nbconvert made of the notebook, in which every figure has its alternative text.
 
     nbconvert leaves out what Jupyter keeps as a figure's `alt`, and says that no description has been provided.
     """
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    texts = iter([output.metadata["image/png"]["alt"] for output in outputs if "image/png" in output.get("data", {})])
+    texts = iter([text for cell in notebook.cells for text in alternatives(cell)])
     return re.sub(re.escape(UNDESCRIBED), lambda _: f'<img alt="{html.escape(next(texts))}"', page)
 
 

@@ -17,7 +17,7 @@ import nbformat
 
 from helpers.settings import ROOT
 from tools.notebooks import glossary
-from tools.notebooks.run import mathml
+from tools.notebooks.run import alternatives, mathml
 
 SITE = ROOT / "site"
 SETTINGS = Path(__file__).with_name("sphinx")
@@ -73,8 +73,7 @@ def prepared(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type == "markdown":
             formulas = mathml(linked(glossary.moved(cell.source, glossary.BESIDE), ROOT / "notebooks"))
             cell.source = BLOCK.sub(r'<div class="formula" tabindex="0">\1</div>', formulas)
-        texts = [output.get("metadata", {}).get("image/png", {}).get("alt") for output in cell.get("outputs", [])]
-        if texts := list(filter(None, texts)):  # myst-nb knows one text a cell
+        if texts := alternatives(cell):  # myst-nb knows one text a cell
             cell.metadata["mystnb"] = {"image": {"alt": " ".join(texts)}}
     return notebook
 

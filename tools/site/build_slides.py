@@ -15,7 +15,7 @@ from traitlets.config import Config
 
 from helpers.settings import ROOT, atomic
 from tools.notebooks.run import described, mathml
-from tools.site.mark_slides import HIDDEN, VIEWS, mark
+from tools.site.mark_slides import HIDDEN, is_view, mark
 
 SLIDES = ROOT / "slides"
 REVEAL = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
@@ -98,11 +98,10 @@ def one_view_each(cell: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     """A cell of code once for each figure or table that it shows, with the code on the first only."""
     parts, seen = [[]], False
     for output in cell.outputs:
-        view = any(kind in output.get("data", {}) for kind in VIEWS)
-        if view and seen:
+        if seen and is_view(output):
             parts.append([])
         parts[-1].append(output)
-        seen = seen or view
+        seen = seen or is_view(output)
     cell.outputs, *others = parts
     metadata = {"slideshow": {"slide_type": "subslide"}, "tags": [HIDDEN]}
     return [cell] + [nbformat.v4.new_code_cell(outputs=outputs, metadata=metadata) for outputs in others]

@@ -22,11 +22,15 @@ HIDDEN = "hide-code"
 VIEWS = ("image/png", "text/html")
 
 
+def is_view(output: nbformat.NotebookNode) -> bool:
+    """Whether an output of a cell is a figure or a table."""
+    return any(kind in output.get("data", {}) for kind in VIEWS)
+
+
 def slide_type(cell: nbformat.NotebookNode, previous: str) -> str:
     """What a cell is in the deck: slide, subslide, notes or skip. previous: the same of the cell before."""
     if cell.cell_type == "code":
-        shown = any(view in output.get("data", {}) for output in cell.outputs for view in VIEWS)
-        return "subslide" if shown else "skip"
+        return "subslide" if any(map(is_view, cell.outputs)) else "skip"
     if re.match(r"#{1,2} ", cell.source):
         return "slide"
     if "**Key points**" in cell.source:
