@@ -22,15 +22,13 @@ class SavedOutputs:
     def printed(self, cell_id: str) -> str:
         return "".join(output.text for output in self.cells[cell_id].outputs if output.output_type == "stream")
 
-    def table(self, cell_id: str, header_rows: int = 1) -> pd.DataFrame:
-        """The (last) table among a cell's outputs; with two header rows the columns are (upper, lower)."""
+    def table(self, cell_id: str) -> pd.DataFrame:
+        """The (last) table among a cell's outputs, as text."""
         [*_, page] = [o.data["text/html"] for o in self.cells[cell_id].outputs if "text/html" in o.get("data", {})]
-        rows = []
-        for row in BeautifulSoup(page, "html.parser").find_all("tr"):
-            cells = [(cell.get_text(), int(cell.get("colspan", 1))) for cell in row.find_all(["th", "td"])]
-            rows.append([text for text, span in cells for _ in range(span)])
-        columns = list(zip(*rows[:header_rows], strict=True))[1:] if header_rows > 1 else rows[0][1:]
-        body = [row for row in rows[header_rows:] if len(row) == len(columns) + 1 and any(row[1:])]
+        lines = BeautifulSoup(page, "html.parser").find_all("tr")
+        rows = [[cell.get_text() for cell in line.find_all(["th", "td"])] for line in lines]
+        columns = rows[0][1:]
+        body = [row for row in rows[1:] if len(row) == len(columns) + 1 and any(row[1:])]
         return pd.DataFrame([row[1:] for row in body], [row[0] for row in body], columns)
 
 
