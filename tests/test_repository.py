@@ -44,10 +44,10 @@ def test_requirements_and_environment_agree():
 def test_every_requirement_has_an_exact_tested_version_within_its_range():
     from packaging.requirements import Requirement
 
-    exact = versions("tests/constraints.txt")
-    for line in lines("requirements.txt") + lines("tests/requirements.txt"):
-        wanted = Requirement(line)
-        assert exact[canonicalize_name(wanted.name)] in wanted.specifier, line
+    exact = {canonicalize_name(r.name): r.specifier for r in map(Requirement, lines("tests/constraints.txt"))}
+    for wanted in map(Requirement, lines("requirements.txt") + lines("tests/requirements.txt")):
+        [pin] = exact[canonicalize_name(wanted.name)]
+        assert pin.version in wanted.specifier, wanted
 
 
 def test_what_colab_has_satisfies_the_requirements():
@@ -90,8 +90,10 @@ def test_an_update_names_every_version_that_is_not_the_tested_one():
     from importlib import metadata
 
     numpy = metadata.version("numpy")
-    report = try_newest.differences(f"# pins\nnumpy=={numpy}\ntorch==1.0\nleft-pad==3.0\n")
+    elsewhere = 'right-pad==1.0; sys_platform == "no such system"'
+    report = try_newest.differences(f"# pins\nnumpy=={numpy}\ntorch==1.0\nleft-pad==3.0\n{elsewhere}\n")
     assert "left-pad: no longer there, tested 3.0" in report
+    assert not any(line.startswith("right-pad") for line in report)
     assert not any(line.startswith("numpy:") for line in report)
     assert any(line.startswith("torch: tested 1.0, now 2.") for line in report)
     assert any(line.startswith("pandas: new") for line in report)

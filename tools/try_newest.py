@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib import metadata
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from helpers.settings import ROOT
@@ -16,9 +17,10 @@ NOT_PINNED = {"pip", "setuptools"}  # what tests/constraints.txt leaves out
 
 
 def pins(text: str) -> dict[str, str]:
-    """The exact versions of a file of requirements, by name as packaging spells it; lines without one are left out."""
-    exact = [line.split("==") for line in text.splitlines() if "==" in line and not line.startswith("#")]
-    return {canonicalize_name(name): version for name, version in exact}
+    """The exact versions that a file of requirements has for this system, by name as packaging spells it."""
+    exact = [Requirement(line) for line in text.splitlines() if "==" in line and not line.startswith("#")]
+    here = [pin for pin in exact if pin.marker is None or pin.marker.evaluate()]
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in here}
 
 
 def differences(tested: str) -> list[str]:
