@@ -22,10 +22,14 @@ class SavedOutputs:
     def printed(self, cell_id: str) -> str:
         return "".join(output.text for output in self.cells[cell_id].outputs if output.output_type == "stream")
 
+    def html(self, cell_id: str) -> str:
+        """The (last) output of a cell in HTML."""
+        [*_, page] = [o.data["text/html"] for o in self.cells[cell_id].outputs if "text/html" in o.get("data", {})]
+        return page
+
     def table(self, cell_id: str) -> pd.DataFrame:
         """The (last) table among a cell's outputs, as text."""
-        [*_, page] = [o.data["text/html"] for o in self.cells[cell_id].outputs if "text/html" in o.get("data", {})]
-        lines = BeautifulSoup(page, "html.parser").find_all("tr")
+        lines = BeautifulSoup(self.html(cell_id), "html.parser").find_all("tr")
         rows = [[cell.get_text() for cell in line.find_all(["th", "td"])] for line in lines]
         columns = rows[0][1:]
         body = [row for row in rows[1:] if len(row) == len(columns) + 1 and any(row[1:])]
