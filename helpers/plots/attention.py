@@ -169,7 +169,9 @@ def model_view(attentions: Sequence[torch.Tensor], tokens: Sequence[str]) -> Non
 
     tokens, attentions = _for_bertviz(attentions, tokens)
     page = draw(attentions, tokens, display_mode="light", html_action="return").data
-    height = 50 + max(112 * len(attentions), 20 * len(tokens))
+    # The sizes are those of bertviz's model_view.js: a thumbnail for each layer, or one head enlarged.
+    thumbnail = 10 + 84 * len(tokens) / attentions[0].shape[1]
+    height = 40 + round(max(38 + thumbnail * len(attentions), 55 + 18 * len(tokens)))
     _show_offline(page, height=height, title="Model view: interactive thumbnails of every layer and head")
 
 
@@ -213,7 +215,8 @@ def _show_offline(page: str, height: int, title: str) -> None:
     body = re.sub(r"; // HACK: .*", ";", body)
     # A token such as </script> must not end the script it is in: JavaScript reads \u003c as <, HTML does not.
     body = body.replace("\\ue000", "\\u003c")
-    document = f"<!DOCTYPE html><html lang='en'><title>{title}</title><body>{inline}{body}</body></html>"
+    document = f"<!DOCTYPE html><html lang='en'><title>{title}</title>"
+    document += f"<body style='margin:0'>{inline}{body}</body></html>"
     frame = (
         f'<iframe title="{title}" sandbox="allow-scripts" '
         f'style="width:100%; height:{height}px; border:0; background:white" '

@@ -15,12 +15,13 @@ from tools.notebooks import run
 pytestmark = pytest.mark.long
 
 # In each view, which is in a sandbox that the page cannot look into: counts its lines; hovers over the word "it";
-# counts the lines that are then shown alone.
+# counts the lines that are then shown alone. "below" is the height in pixels that the frame cuts off.
 INSIDE = """
 <script>
 addEventListener("load", () => setTimeout(() => {
   const alone = () => document.querySelectorAll("#attention line[visibility=visible]").length;
-  const found = {view: document.title, lines: document.querySelectorAll("line").length, before: alone()};
+  const below = document.documentElement.scrollHeight - innerHeight;
+  const found = {view: document.title, lines: document.querySelectorAll("line").length, before: alone(), below};
   const word = [...document.querySelectorAll("text")].find(text => text.textContent.trim() === "it");
   if (word) word.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}));
   const attention = document.querySelector("#attention");
@@ -58,6 +59,7 @@ def test_interactive_views_draw_lines_and_react_without_a_network(tmp_path):
     dumped = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
     views = json.loads(html.unescape(re.search(r"<title>(\[.*?\])</title>", dumped)[1]))
     assert len(views) == 2 and min(view["lines"] for view in views) > 100
+    assert max(view["below"] for view in views) <= 0
     [head] = [view for view in views if view["view"].startswith("Head view")]
     assert head["before"] == 0 and head["after"] > 0 and head["others"] == "hidden"
 
