@@ -125,6 +125,18 @@ def test_cells_that_train_many_times_use_the_recipe_that_is_spelled_out():
     assert {name for name in shown if shown[name] != used[name]} <= training.IGNORED
 
 
+def test_no_answers_come_from_the_trainer_that_would_return_them_in_order_of_length():
+    maker, predicted = None, 0
+    for name, cell in CELLS.items():
+        for line in cell.source.splitlines() if cell.cell_type == "code" else []:
+            if found := re.search(r"\btrainer = (\w+)", line):
+                maker = found[1]
+            if "trainer.predict(" in line:
+                assert maker == "fine_tune", name
+                predicted += 1
+    assert predicted > 5 and "group_by_length" not in CELLS["setup-training"].source + CELLS["setup-fine-tune"].source
+
+
 # Rules of thumb, facts about data and methods, and numbers that another section of the day shows.
 SAID_WITHOUT_OUTPUT = {
     "first": {"0.5"}, "question": {"0.5", "0.36"}, "splits": {"0.1"}, "sentiment": {"0.5", "0.96"},
